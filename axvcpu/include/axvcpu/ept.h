@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Second-stage translation (nested page tables, EPT, stage 2, G-stage): what the VM layer's walker
+ * must know of an architecture, as one const table per backend. The walker is generic C in axvm.
+ */
+#pragma once
+
+#include <axvcpu/error.h>
+#include <axvcpu/types.h>
+
+#include <stdatomic.h>
+
+/* Levels count from the leaf: level 0 maps 4 KiB, 1 maps 2 MiB, 2 maps 1 GiB. */
+#define AX_EPT_MAX_LEVELS 5u
+
+/*
+ * Root of one guest-physical address space, shared by all vCPUs of a VM. Filled by the VM layer,
+ * except for `tag`, which belongs to the backend (VMID/ASID/VPID with its generation) and starts
+ * at 0. Must not move while a vCPU uses it.
+ */
+typedef struct AxEptRoot {
+    HostPhysAddr base; /* first root frame */
+    uint8_t levels;    /* including the root level */
+    uint8_t gpa_bits;  /* guest-physical addresses are < 2^gpa_bits */
+    _Atomic uint64_t tag;
+} AxEptRoot;
+
+typedef enum AxEptEntryKind {
+    AX_EPT_EMPTY, /* any access faults */
+    AX_EPT_TABLE, /* points to the next level */
+    AX_EPT_LEAF,
+} AxEptEntryKind;
+
+/*
+ * Entry codec and invalidation. All functions but `flush` are pure. `level` is 0 based from the
+ * leaf, `addr` is aligned to the size of the level.
+ */
+typedef struct AxEptFormat {
+    const char *name;
+    /*
+     * Shape of the root for `gpa_bits`: number of levels and of contiguous frames at the root (the
+     * root is aligned to its size). AX_ENOTSUP when this pCPU's hardware cannot do it.
+     */
+    AxError (*root_shape)(uint8_t gpa_bits, uint8_t *levels, uint8_t *root_frames);
+    /* Whether a leaf may stand at `level`. */
+    bool (*leaf_allowed)(uint8_t level);
+    uint64_t (*make_leaf)(HostPhysAddr addr, MappingFlags flags, uint8_t level);
+    uint64_t (*make_table)(HostPhysAddr next);
+    AxEptEntryKind (*kind)(uint64_t entry, uint8_t level);
+    HostPhysAddr (*address)(uint64_t entry, uint8_t level);
+    MappingFlags (*flags)(uint64_t entry);
+    /* Makes a changed entry visible to hardware walkers (barriers), before and without a flush. */
+    void (*publish)(void);
+    /*
+     * Removes every translation of [gpa, gpa + size) that any pCPU cached for `root`, leaves and
+     * walk caches; size 0 means the whole space. Returns when no pCPU can use one any more.
+     */
+    void (*flush)(AxEptRoot *root, GuestPhysAddr gpa, uint64_t size);
+} AxEptFormat;

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the host gives: the one seam outwards. A table of functions plus a context pointer, owned by
+ * the host, that must outlive every AxPerCpu and AxVCpu made with it. Two hosts in one program use
+ * two tables.
+ *
+ * Unless said otherwise a function may be called on any pCPU, with host interrupts on or off, also
+ * between two entries into the guest; it must not sleep and must not call back into axvcpu.
+ */
+#pragma once
+
+#include <axvcpu/error.h>
+#include <axvcpu/types.h>
+
+typedef enum AxLogLevel {
+    AX_LOG_ERROR, /* fault of the hypervisor itself */
+    AX_LOG_WARN,  /* a guest did something that ends its VM or is answered by a fault */
+    AX_LOG_INFO,
+    AX_LOG_DEBUG,
+} AxLogLevel;
+
+/* irq_fetch: nothing is pending. */
+#define AX_IRQ_NONE UINT64_MAX
+
+typedef struct AxVCpuHal {
+    void *ctx;
+
+    /*
+     * `count` contiguous zeroed frames of AX_PAGE_SIZE, the first aligned to `align` bytes (a power
+     * of two >= AX_PAGE_SIZE). AX_ENOMEM when there are none; *out is written only on success.
+     * The caller owns the frames until dealloc_frames with the same address and count.
+     */
+    AxError (*alloc_frames)(void *ctx, size_t count, uint64_t align, HostPhysAddr *out);
+    void (*dealloc_frames)(void *ctx, HostPhysAddr first, size_t count);
+
+    /* Linear map of the host over everything alloc_frames returns, readable and writable. */
+    HostVirtAddr (*phys_to_virt)(void *ctx, HostPhysAddr addr);
+    HostPhysAddr (*virt_to_phys)(void *ctx, HostVirtAddr addr);
+
+    /*
+     * Called on the pCPU that left a guest for a host interrupt, interrupts off. Acknowledges the
+     * highest pending one and returns its number, or AX_IRQ_NONE when it went away (spurious).
+     * The host must not lose it: irq_handler follows for each number that was fetched, unless the
+     * backend hands the completion to the guest (hardware-linked interrupts, Arm).
+     */
+    uint64_t (*irq_fetch)(void *ctx);
+    /* Services and completes (end of interrupt, deactivation) what irq_fetch returned. */
+    void (*irq_handler)(void *ctx, uint64_t vector);
+    /*
+     * Makes a physical interrupt of this pCPU active or inactive in the interrupt controller, so
+     * that the half-handled interrupt of a vCPU can leave and come back with it (Arm timers).
+     * A host whose architecture has no such state does nothing.
+     */
+    void (*irq_set_active)(void *ctx, uint64_t vector, bool active);
+
+    AxPCpuId (*this_pcpu)(void *ctx);
+    /* Monotonic, the same on all pCPUs, from an arbitrary start. */
+    uint64_t (*now_ns)(void *ctx);
+    /* Makes `pcpu` leave the guest soon (an IPI), or its idle loop look again. */
+    void (*kick_pcpu)(void *ctx, AxPCpuId pcpu);
+
+    /* One line without a newline; printf-like with the subset %s %c %d %u %x %lx %lu %zu %p. */
+    void (*log)(void *ctx, AxLogLevel level, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+} AxVCpuHal;
+
+/* AX_EINVAL when `hal` is NULL or misses a function. */
+AX_MUST_CHECK AxError axvcpu_hal_check(const AxVCpuHal *hal);
+
+/* One frame: alloc_frames(1, AX_PAGE_SIZE). */
+AX_MUST_CHECK static inline AxError axvcpu_alloc_frame(const AxVCpuHal *hal, HostPhysAddr *out)
+{
+    return hal->alloc_frames(hal->ctx, 1, AX_PAGE_SIZE, out);
+}
+
+static inline void axvcpu_dealloc_frame(const AxVCpuHal *hal, HostPhysAddr frame)
+{
+    hal->dealloc_frames(hal->ctx, frame, 1);
+}
