@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Seams between the files of the backend. Order: as a guest runs through them.
+#pragma once
+
+#include "arm_hw.h"
+
+#include <axvcpu-arm/percpu.h>
+#include <axvcpu-arm/vcpu.h>
+
+// What an exit handler decides.
+typedef enum Aarch64Next {
+    AARCH64_RESUME, // finished here, enter the guest again
+    AARCH64_EXIT,   // *exit is filled, return from run
+} Aarch64Next;
+
+// Which vector of the lower exception level was taken; set by world_switch.S. ESR_EL2 is stale for
+// all but the synchronous one.
+typedef enum Aarch64Vector {
+    AARCH64_VECTOR_SYNC = 0,
+    AARCH64_VECTOR_IRQ = 1,
+    AARCH64_VECTOR_FIQ = 2,
+    AARCH64_VECTOR_SERROR = 3,
+} Aarch64Vector;
+
+// ---- world_switch.S (simulated in host builds) ----
+// Enters the guest with `regs`, returns the vector of the exit with *regs updated. DAIF masked.
+uint64_t aarch64_enter_guest(Aarch64GuestRegs *regs);
+extern char aarch64_vectors[];
+void aarch64_fp_save(Aarch64Fp *fp);
+void aarch64_fp_load(const Aarch64Fp *fp);
+
+// ---- run.c ----
+AxError aarch64_run(void *arch, AxVCpuExit *exit);
+
+// ---- state.c: EL1 registers, FP; at bind and unbind only ----
+void aarch64_state_reset(Aarch64VCpu *vcpu);
+void aarch64_state_load(Aarch64VCpu *vcpu);
+void aarch64_state_save(Aarch64VCpu *vcpu);
+// FP: trapped until first use after a bind.
+void aarch64_fp_use(Aarch64VCpu *vcpu);
+void aarch64_fp_release(Aarch64VCpu *vcpu);
+// A live EL1 register of a bound vCPU, from the hardware; of another one from memory.
+uint64_t aarch64_sysreg_get(const Aarch64VCpu *vcpu, Aarch64SysReg reg);
+void aarch64_sysreg_set(Aarch64VCpu *vcpu, Aarch64SysReg reg, uint64_t value);
+
+// ---- regs.c: register ids ----
+AxError aarch64_get_reg(const void *arch, AxRegId reg, uint64_t *value);
+AxError aarch64_set_reg(void *arch, AxRegId reg, uint64_t value);
+extern const AxRegId aarch64_reg_ids[];
+extern const size_t aarch64_reg_id_count;
+// General register by its encoding, 31 = XZR.
+uint64_t aarch64_x(const Aarch64VCpu *vcpu, uint32_t n);
+void aarch64_set_x(Aarch64VCpu *vcpu, uint32_t n, uint64_t value);
+
+// ---- exit.c: synchronous exits by exception class, one const table ----
+Aarch64Next aarch64_handle_sync(Aarch64VCpu *vcpu, AxVCpuExit *exit);
+Aarch64Next aarch64_handle_serror(Aarch64VCpu *vcpu, AxVCpuExit *exit);
+// Completions, the counterpart of what handle_sync handed out.
+AxError aarch64_complete_read(void *arch, const AxVCpuExit *exit, uint64_t value);
+AxError aarch64_complete_write(void *arch, const AxVCpuExit *exit);
+AxError aarch64_complete_call(void *arch, const AxVCpuExit *exit, AxError result, uint64_t value);
+AxError aarch64_complete_fault(void *arch, const AxVCpuExit *exit);
+// Steps over the trapped instruction by its length in ESR_EL2.IL, and the single-step state.
+void aarch64_advance_pc(Aarch64VCpu *vcpu);
+
+// ---- abort.c: stage-2 aborts; decode.c: load/store instructions without ISV ----
+Aarch64Next aarch64_handle_data_abort(Aarch64VCpu *vcpu, AxVCpuExit *exit);
+Aarch64Next aarch64_handle_instruction_abort(Aarch64VCpu *vcpu, AxVCpuExit *exit);
+
+// One A64 load or store of general registers. Sizes in bytes.
+typedef struct Aarch64LoadStore {
+    bool is_load;
+    bool sign_extend;
+    bool is_pair;
+    bool writeback;
+    AccessWidth width;     // of one transfer
+    AccessWidth reg_width; // DWORD: Wt, QWORD: Xt
+    uint8_t rt;
+    uint8_t rt2;       // pair only
+    uint8_t rn;        // base, 31 = SP
+    int64_t writeback_offset; // added to the base afterwards
+} Aarch64LoadStore;
+// False when `instruction` is none, or one that cannot be emulated (FP, exclusive, atomic, tag).
+bool aarch64_decode_load_store(uint32_t instruction, Aarch64LoadStore *out);
+
+// ---- sysreg.c: trapped system registers ----
+Aarch64Next aarch64_handle_sysreg(Aarch64VCpu *vcpu, AxVCpuExit *exit);
+
+// ---- firmware/: SMCCC services ----
+Aarch64Next aarch64_handle_firmware_call(Aarch64VCpu *vcpu, AxVCpuExit *exit);
+// What x0 becomes when the host completed a firmware exit.
+uint64_t aarch64_firmware_result(const AxVCpuExit *exit, AxError result, uint64_t value);
+
+// ---- exception.c: exceptions into EL1 ----
+// Enters the EL1 vector with `esr`; FAR_EL1 is written when has_far.
+void aarch64_inject_sync(Aarch64VCpu *vcpu, uint64_t esr, bool has_far, uint64_t far);
+void aarch64_inject_undefined(Aarch64VCpu *vcpu);
+// External abort on the faulting data or instruction access of vcpu->syndrome.
+void aarch64_inject_abort(Aarch64VCpu *vcpu, bool instruction);
+AxError aarch64_inject_exception(Aarch64VCpu *vcpu, const AxException *exception);
+
+// ---- gic.c: list registers ----
+void aarch64_gic_reset(Aarch64VCpu *vcpu);
+void aarch64_gic_load(Aarch64VCpu *vcpu);  // bind
+void aarch64_gic_save(Aarch64VCpu *vcpu);  // unbind
+void aarch64_gic_enter(Aarch64VCpu *vcpu, uint32_t summary); // before each entry
+void aarch64_gic_exit(Aarch64VCpu *vcpu);                    // after each exit
+// Makes `intid` pending, linked to the active physical interrupt of the same number.
+void aarch64_gic_inject_linked(Aarch64VCpu *vcpu, uint32_t intid);
+AxIrqState aarch64_gic_irq_state(const void *arch, uint32_t irq);
+bool aarch64_gic_wakeup_pending(const Aarch64VCpu *vcpu);
+
+// ---- timer.c: the virtual timer, and the emulated physical one ----
+void aarch64_timer_reset(Aarch64VCpu *vcpu);
+void aarch64_timer_load(Aarch64VCpu *vcpu);
+void aarch64_timer_save(Aarch64VCpu *vcpu);
+void aarch64_timer_enter(Aarch64VCpu *vcpu); // before each entry: level of the emulated timer
+void aarch64_timer_interrupt(Aarch64VCpu *vcpu); // PPI 27 fired while in the guest
+bool aarch64_timer_wakeup_pending(const Aarch64VCpu *vcpu);
+uint64_t aarch64_next_deadline(const void *arch);
+// CNTP_* trapped; `write` NULL for a read.
+bool aarch64_timer_access(Aarch64VCpu *vcpu, uint32_t iss, bool is_write, uint64_t *value);
+
+// ---- ept.c, vmid.c: stage 2 ----
+uint64_t aarch64_vtcr(const Aarch64Features *features, const AxEptRoot *root);
+// VMID of the VM for this pCPU, allocating or renewing it; writes VTTBR_EL2. Before each entry,
+// cheap when nothing changed.
+void aarch64_vmid_activate(Aarch64PerCpu *percpu, AxEptRoot *root);
