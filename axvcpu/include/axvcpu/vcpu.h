@@ -147,7 +147,10 @@ AX_MUST_CHECK AxError axvcpu_complete_write(AxVCpu *vcpu);
  * AX_EEXIST (already on), AX_EBUSY (on pending), AX_EPERM (denied), anything else internal failure.
  */
 AX_MUST_CHECK AxError axvcpu_complete_call(AxVCpu *vcpu, AxError result, uint64_t value);
-/* NESTED_PAGE_FAULT: the mapping was mended, the guest repeats the instruction. */
+/*
+ * NESTED_PAGE_FAULT, and MMIO when the address is RAM that is mapped on demand: the mapping was
+ * mended, the guest repeats the instruction.
+ */
 AX_MUST_CHECK AxError axvcpu_complete_retry(AxVCpu *vcpu);
 /* Any exit that waits: the guest gets the fault of its architecture instead of an answer. */
 AX_MUST_CHECK AxError axvcpu_complete_fault(AxVCpu *vcpu);
