@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A virtual machine: vCPUs, address space, devices, and the loop that answers exits.
+ *
+ *     create ─▶ Loaded ─ boot ─▶ Running ⇄ Paused
+ *                  ▲                │
+ *                  └──── reset ── Stopped ◀── power-off, reset call, failure, axvm_stop
+ *
+ * destroy: from any state once no vCPU is bound; every frame goes back to the HAL.
+ */
+#pragma once
+
+#include <axvcpu_arch.h>
+#include <axvm/addrspace.h>
+#include <axvm/config.h>
+#include <axvm/device.h>
+#include <axvm/image.h>
+#include <axvm/lock.h>
+
+typedef struct AxVM AxVM;
+
+typedef enum AxVMStatus {
+    AX_VM_LOADED,
+    AX_VM_RUNNING,
+    AX_VM_PAUSED,
+    AX_VM_STOPPED,
+    AX_VM_STATUS_COUNT
+} AxVMStatus;
+
+/* Why a VM is Stopped. */
+typedef enum AxVMStopReason {
+    AX_VM_STOP_NONE,
+    AX_VM_STOP_POWER_OFF, /* the guest asked for it */
+    AX_VM_STOP_RESET,     /* the guest asked for a reset */
+    AX_VM_STOP_HOST,      /* axvm_stop */
+    AX_VM_STOP_FAILURE,   /* a vCPU cannot go on: see AxVM.failure */
+    AX_VM_STOP_COUNT
+} AxVMStopReason;
+
+const char *axvm_status_name(AxVMStatus status);
+const char *axvm_stop_name(AxVMStopReason reason);
+
+/*
+ * The board: which devices a VM has and how they are described to the guest. One const table per
+ * machine; its state lives in frames of the VM.
+ */
+typedef struct AxMachineOps {
+    const char *name;
+    size_t state_size;
+    uint8_t gpa_bits;
+    /* Default RAM base and device list, written into a config that leaves them out. */
+    void (*defaults)(AxVMConfig *config);
+    /* Builds the devices of config->devices onto vm's buses. *why gets a sentence on an error. */
+    AxError (*init)(void *state, AxVM *vm, AxConsoleSink sink, const char **why);
+    /* Back to power-on values. */
+    void (*reset)(void *state);
+    /* Writes the guest's description (device tree) of at most `room` bytes; *size gets its size. */
+    AxError (*describe)(void *state, const AxVM *vm, void *buffer, size_t room, size_t *size);
+    /* Carries out AX_EXIT_SEND_IPI of `sender`. */
+    AxError (*send_ipi)(void *state, AxVCpu *sender, const AxVCpuExit *exit);
+    /* A byte typed on the console; false when the device's FIFO is full. Any pCPU. */
+    bool (*console_input)(void *state, uint8_t byte);
+} AxMachineOps;
+
+/* QEMU-virt-like board: GICv3, PL011, PSCI. */
+extern const AxMachineOps axvm_machine_aarch64;
+
+typedef struct AxVMVCpu {
+    AxVCpu vcpu;
+    AxArchVCpuImpl arch;
+    uint64_t cpu_address;  /* MPIDR affinity, hart id, APIC id */
+    _Atomic uint32_t power; /* AxCpuPower */
+} AxVMVCpu;
+
+/*
+ * Hypercalls of the guest: fills *result. AX_ENOTSUP for an unknown number. Called on the pCPU of
+ * `vcpu` without locks held.
+ */
+typedef AxError (*AxHypercallHandler)(void *ctx, AxVM *vm, AxVCpu *vcpu, uint64_t nr,
+                                      const uint64_t args[6], uint64_t *result);
+
+typedef struct AxVMFailure {
+    AxVCpuId vcpu;
+    AxError error;   /* AX_OK when the exit itself is the failure */
+    AxVCpuExit exit; /* the last one */
+} AxVMFailure;
+
+struct AxVM {
+    const AxVCpuHal *hal;
+    const AxMachineOps *machine;
+    void *machine_state;
+    AxVMConfig config;
+    AxAddrSpace memory;
+    AxBus mmio;
+    AxBus ports;
+    AxBus sysregs;
+    AxVMVCpu *vcpus; /* config.cpu_num, in frames of the HAL */
+    AxBootLayout layout;
+    AxLock lock; /* status, stop reason, failure */
+    _Atomic uint32_t status;
+    AxVMStopReason stop_reason;
+    AxVMFailure failure;
+    AxHypercallHandler hypercall;
+    void *hypercall_ctx;
+    bool trap_wait;
+};
+
+typedef struct AxVMParams {
+    const AxVCpuHal *hal;
+    const AxMachineOps *machine;
+    const AxVMConfig *config; /* copied */
+    AxConsoleSink console;
+    AxHypercallHandler hypercall; /* NULL: every number is AX_ENOTSUP */
+    void *hypercall_ctx;
+    bool trap_wait; /* WFI and HLT come out as AX_EXIT_IDLE: needed when pCPUs are shared */
+} AxVMParams;
+
+/*
+ * Builds a whole VM: checks the config, allocates memory, builds devices, loads the images, writes
+ * the guest's description, creates and sets up the vCPUs. Virtualization must be enabled on this
+ * pCPU. On an error nothing is left behind and *why (when not NULL) says what was wrong.
+ */
+AX_MUST_CHECK AxError axvm_create(AxVM *vm, const AxVMParams *params, const char **why);
+
+/* Gives all frames back. AX_EBUSY while a vCPU is bound; the VM is stopped first if it runs. */
+AX_MUST_CHECK AxError axvm_destroy(AxVM *vm);
+
+/* Loaded → Running: vCPU 0 may run. */
+AX_MUST_CHECK AxError axvm_boot(AxVM *vm);
+/* Running ⇄ Paused: running vCPUs are kicked and come out with AX_EXIT_NOTHING. Any pCPU. */
+AX_MUST_CHECK AxError axvm_pause(AxVM *vm);
+AX_MUST_CHECK AxError axvm_resume(AxVM *vm);
+/* Any but Stopped → Stopped; running vCPUs are kicked. Any pCPU. AX_ESTATE when stopped already. */
+AX_MUST_CHECK AxError axvm_stop(AxVM *vm, AxVMStopReason reason);
+/* Stopped → Loaded: RAM cleared, images loaded again, devices and vCPUs reset. None bound. */
+AX_MUST_CHECK AxError axvm_reset(AxVM *vm, const char **why);
+
+AxVMStatus axvm_status(const AxVM *vm);           /* any pCPU */
+AxVMStopReason axvm_stop_reason(const AxVM *vm);  /* Stopped */
+AxVCpu *axvm_vcpu(const AxVM *vm, AxVCpuId id);   /* NULL when there is none */
+uint32_t axvm_vcpu_count(const AxVM *vm);
+/* Whether the scheduler should give this vCPU a pCPU: VM Running, powered on, not Blocked. */
+bool axvm_vcpu_runnable(const AxVM *vm, AxVCpuId id);
+
+/*
+ * Runs vCPU `id` on the pCPU of `percpu`, binding it first if need be, and answers exits until one
+ * concerns the host:
+ *
+ *   EXTERNAL_INTERRUPT  serviced already through hal->irq_handler; a point to reschedule
+ *   NOTHING             after a kick, or the VM is not Running any more
+ *   IDLE                the vCPU waits: block it, or run it again
+ *   CPU_DOWN            it is off; unbind it
+ *   SYSTEM_DOWN, SYSTEM_RESET, HALT, TRIPLE_FAULT, FAIL_ENTRY, UNHANDLED, …
+ *                       the VM is Stopped, with the reason
+ *
+ * The vCPU stays bound, so that running it again is cheap: axvcpu_unbind before another one takes
+ * the pCPU. An access that nobody answers becomes a fault in the guest. An error of the backend
+ * stops the VM (AX_VM_STOP_FAILURE) and is returned. AX_ESTATE when the vCPU is not runnable.
+ */
+AX_MUST_CHECK AxError axvm_run_vcpu(AxVM *vm, AxVCpuId id, AxPerCpu *percpu,
+                                    const AxVCpuExit **exit);
+
+/* A typed byte for the guest's console; false when it cannot take one now. Any pCPU. */
+bool axvm_console_input(AxVM *vm, uint8_t byte);
