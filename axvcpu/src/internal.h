@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the files of the core share and no host sees. */
+#pragma once
+
+#include <axvcpu/vcpu.h>
+
+/* ---- state ---- */
+
+/*
+ * A vCPU that blocks while it is bound is in a state of its own, so that one compare-and-swap tells
+ * a waker where to go (Free or Ready) while the owner unbinds. Hosts see Blocked for both.
+ */
+#define AX_VCPU_BLOCKED_BOUND ((uint32_t)AX_VCPU_STATE_COUNT)
+
+/* The state with the distinction above. Sequentially consistent. */
+uint32_t axvcpu_raw_state(const AxVCpu *vcpu);
+
+/* The only writer of the state. False, and nothing changed, when it was not `from` any more. */
+bool axvcpu_change_state(AxVCpu *vcpu, uint32_t from, uint32_t to);
+
+/* Changes the state whatever it is: a waker may be moving it from Blocked meanwhile. */
+void axvcpu_force_state(AxVCpu *vcpu, uint32_t to);
+
+/* A failing backend call ends in Invalid. Returns `error`. */
+AX_MUST_CHECK AxError axvcpu_settle(AxVCpu *vcpu, AxError error);
+
+/* As above, but a refused argument is no failure: the backend has changed nothing. */
+AX_MUST_CHECK AxError axvcpu_settle_setter(AxVCpu *vcpu, AxError error);
+
+/* Whether the caller is where the vCPU is bound; true when it is not bound. */
+bool axvcpu_on_bound_pcpu(const AxVCpu *vcpu);
+
+/* Takes the vCPU off its pCPU. A failing backend leaves it Invalid, and off the pCPU all the same:
+ * nobody could use either of them otherwise. */
+AX_MUST_CHECK AxError axvcpu_detach(AxVCpu *vcpu);
+
+/* ---- exits ---- */
+
+/* Answers that an exit may wait for, one bit each; 0 waits for none. */
+typedef enum AxCompletion {
+    AX_COMPLETE_READ = 1 << 0,
+    AX_COMPLETE_WRITE = 1 << 1,
+    AX_COMPLETE_CALL = 1 << 2,
+    AX_COMPLETE_RETRY = 1 << 3,
+} AxCompletion;
+
+/* Set of AxCompletion that `reason` accepts; 0 for a value that is no exit kind. */
+unsigned axvcpu_completions_of(AxVCpuExitReason reason);
+
+/* ---- events: as the functions of event.h without a check of the number; true on a change ---- */
+
+bool axvcpu_events_latch(AxEvents *events, uint32_t irq);
+bool axvcpu_events_drive(AxEvents *events, uint32_t irq, bool high);
+bool axvcpu_events_switch(AxEvents *events, uint32_t irq, bool enable);
+bool axvcpu_events_rank(AxEvents *events, uint32_t irq, uint8_t priority);
+
+/* Whether an edge waits; false for a bad number. */
+bool axvcpu_events_latched(const AxEvents *events, uint32_t irq);
+
+/* Back to what axvcpu_events_init makes, while others may be posting. */
+void axvcpu_events_reset(AxEvents *events);
