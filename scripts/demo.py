@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Build axvm-demo and run a guest on it in an emulator.
+
+Installs what is missing, builds, makes the guest's bundle and starts the emulator. The exit status
+is 0 if the hypervisor says that every VM ended well, 1 if not, 2 if it could not be started.
+"""
+import argparse
+import dataclasses
+import pathlib
+import subprocess
+import sys
+
+import guest
+import machine
+
+DEFAULT_TIMEOUT = 120
+
+
+@dataclasses.dataclass(frozen=True)
+class Guest:
+    about: str
+    config: str | None = None
+    words: str = ""
+    interactive: bool = False
+
+
+GUESTS = {
+    "builtin": Guest("small test guest inside the hypervisor's image; needs no bundle"),
+    "linux": Guest("stock Debian kernel with busybox; reports and powers off", "linux.toml"),
+    "linux-shell": Guest("the same with a shell; leave it with 'exit' or Ctrl-A X", "linux.toml",
+                         "axvm.shell", interactive=True),
+}
+
+
+class UsageError(Exception):
+    pass
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise UsageError(f"{message}; scripts/demo.sh --help tells more")
+
+
+def positive(text):
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a positive number")
+    return int(text)
+
+
+def arguments(argv):
+    names = "\n".join(f"  {name:12} {entry.about}" for name, entry in GUESTS.items())
+    parser = Parser(prog="demo.sh", description=__doc__, allow_abbrev=False,
+                    epilog=f"architectures: {', '.join(machine.ARCHS)}\nguests:\n{names}",
+                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("arch", nargs="?", default="aarch64", metavar="ARCH", help="default: %(default)s")
+    parser.add_argument("guest", nargs="?", metavar="GUEST", help="default: builtin")
+    parser.add_argument("--vcpus", type=positive, metavar="N", help="number of virtual CPUs of the guest")
+    parser.add_argument("--cpu", metavar="MODEL", help="the emulator's CPU model, like cortex-a72 or max")
+    parser.add_argument("--timeout", type=positive, metavar="S",
+                        help=f"stop after S seconds (default: {DEFAULT_TIMEOUT}, none for a shell)")
+    parser.add_argument("--mem", type=positive, default=1024, metavar="MIB",
+                        help="memory of the emulated machine in MiB (default: %(default)s)")
+    parser.add_argument("--append", default="", metavar="WORDS", help="more words for the guest's command line")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.FIELD=VALUE",
+                        help="override a field of the guest's TOML file")
+    parser.add_argument("--bundle", type=pathlib.Path, metavar="FILE", help="run this bundle of tools/mkbundle.py")
+    parser.add_argument("--compiler", choices=("gcc", "clang"), default="gcc", help="default: %(default)s")
+    args = parser.parse_args(argv)
+    check_arguments(args)
+    return args
+
+
+def check_arguments(args):
+    if args.arch not in machine.ARCHS:
+        raise UsageError(f"no such architecture '{args.arch}'; architectures: {', '.join(machine.ARCHS)}")
+    if args.bundle and args.guest:
+        raise UsageError("give a guest or --bundle, not both")
+    if args.bundle and not args.bundle.is_file():
+        raise UsageError(f"no such file '{args.bundle}'")
+    args.guest = args.guest or "builtin"
+    if args.guest not in GUESTS:
+        raise UsageError(f"no such guest '{args.guest}'; guests: {', '.join(GUESTS)}")
+    if not GUESTS[args.guest].config and (args.vcpus or args.append or args.set):
+        what = "--bundle" if args.bundle else f"guest '{args.guest}'"
+        raise UsageError(f"{what} takes no --vcpus, --append or --set")
+
+
+def bundle_for(args):
+    chosen = GUESTS[args.guest]
+    if args.bundle or not chosen.config:
+        return args.bundle
+    kernel, initramfs, _ = guest.ensure(args.arch)
+    overrides = [f"kernel.kernel_path={kernel}", f"kernel.ramdisk_path={initramfs}"]
+    if args.vcpus:
+        overrides.append(f"base.cpu_num={args.vcpus}")
+    output = machine.BUILD / f"{args.arch}-{args.guest}.bundle"
+    return machine.make_bundle(output, [machine.CONFIGS / args.arch / chosen.config],
+                               overrides + args.set, f"{chosen.words} {args.append}".strip())
+
+
+def emulator_command(args, image, bundle):
+    # A shell gets every key, Ctrl-C included; the emulator's own keys begin with Ctrl-A.
+    interactive = GUESTS[args.guest].interactive
+    serial = (("-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console",
+               "-mon", "chardev=console") if interactive else ("-serial", "stdio"))
+    return machine.command(args.arch, image, bundle, args.cpu, args.mem, serial)
+
+
+def run(args, command):
+    timeout = args.timeout or (None if GUESTS[args.guest].interactive else DEFAULT_TIMEOUT)
+    with subprocess.Popen(command) as emulator:
+        try:
+            status = emulator.wait(timeout)
+        except subprocess.TimeoutExpired:
+            emulator.terminate()
+            emulator.wait()
+            print(f"\ndemo.sh: stopped after {timeout} s (--timeout changes that)", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            emulator.terminate()
+            emulator.wait()
+            return 130
+    if status:
+        print(f"demo.sh: the hypervisor ended with status {status}: not every VM ended well", file=sys.stderr)
+        return 1
+    return 0
+
+
+def main(argv=None):
+    try:
+        args = arguments(argv)
+        subprocess.run([str(machine.ROOT / "scripts/setup.sh"), "demo"], check=True)
+        image = machine.build_image(args.arch, args.compiler)
+        command = emulator_command(args, image, bundle_for(args))
+    except (UsageError, machine.MachineError, guest.GuestError, OSError) as error:
+        print(f"demo.sh: {error}", file=sys.stderr)
+        return 2
+    except subprocess.CalledProcessError:
+        return 2
+    sys.stderr.flush()
+    return run(args, command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds axvm-demo and runs a guest on it in an emulator; scripts/demo.sh --help tells the rest.
+set -euo pipefail
+scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+command -v python3 >/dev/null || "$scripts/setup.sh" demo
+exec python3 "$scripts/demo.py" "$@"

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How to build axvm-demo, make the bundle of a named guest, and start the emulator, per architecture.
+
+scripts/demo.py and tests/system both start the hypervisor through this module.
+"""
+import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = pathlib.Path(os.environ.get("AXVM_BUILD_DIR", ROOT / "build"))
+LOGS = BUILD / "logs"
+CONFIGS = ROOT / "axvm-demo" / "configs"
+MKBUNDLE = ROOT / "tools" / "mkbundle.py"
+
+
+class MachineError(Exception):
+    pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Arch:
+    emulator: str
+    options: tuple[str, ...]
+    cpu: str
+
+
+ARCHS = {
+    "aarch64": Arch("qemu-system-aarch64", ("-M", "virt,virtualization=on,gic-version=3"), "cortex-a72"),
+}
+
+
+def logged(name, command, **kwargs):
+    """Run with output in build/logs/NAME.log; MachineError shows its tail."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / f"{name}.log"
+    with open(log, "wb") as out:
+        status = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out,
+                                stderr=subprocess.STDOUT, cwd=ROOT, **kwargs).returncode
+    if status:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-40:])
+        raise MachineError(f"{tail}\n{command[0]} failed with status {status}; all of it: {log}")
+    return log
+
+
+def configure(build_dir, options, name):
+    if not (build_dir / "build.ninja").exists():
+        logged(name, ["meson", "setup", "--wrap-mode=nodownload", build_dir, *options])
+
+
+def compile_all(build_dir, name, targets=()):
+    return logged(name, ["ninja", "-C", build_dir, "-j", os.cpu_count(), *targets])
+
+
+def build_image(arch, compiler="gcc", options=()):
+    """Configure once, build what changed, and return the hypervisor's image."""
+    name = arch if compiler == "gcc" else f"{arch}-{compiler}"
+    build_dir = BUILD / name
+    configure(build_dir, ["--cross-file", ROOT / "cross" / f"{arch}-none-{compiler}.ini", *options],
+              f"setup-{name}")
+    compile_all(build_dir, f"build-{name}")
+    images = sorted(build_dir.rglob("axvm-demo.bin"))
+    if len(images) != 1:
+        raise MachineError(f"{build_dir}: expected one axvm-demo.bin, found {len(images)}")
+    return images[0]
+
+
+def make_bundle(output, tomls, overrides=(), append=""):
+    command = [sys.executable, str(MKBUNDLE), "-o", str(output), *map(str, tomls), "--append", append]
+    for override in overrides:
+        command += ["--set", override]
+    done = subprocess.run(command, text=True, stderr=subprocess.PIPE)
+    if done.returncode:
+        raise MachineError(done.stderr.strip())
+    return output
+
+
+def command(arch, image, bundle=None, cpu=None, mem=1024, serial=("-serial", "stdio"), extra=()):
+    """The emulator's command line. Its exit status is the one that the hypervisor ends with."""
+    this = ARCHS[arch]
+    words = [this.emulator, *this.options, "-cpu", cpu or this.cpu, "-smp", "1", "-m", str(mem),
+             "-nographic", "-nodefaults", *serial, "-no-reboot",
+             "-semihosting-config", "enable=on,target=native", "-kernel", str(image)]
+    if bundle:
+        words += ["-initrd", str(bundle)]
+    return words + list(extra)

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a command with a deadline, watch its console, type into it, and say what went wrong."""
+import os
+import pathlib
+import pty
+import re
+import selectors
+import signal
+import subprocess
+import time
+
+import machine
+
+# The machine that runs the tests may be slow or shared: deadlines are generous, and can be stretched.
+SCALE = float(os.environ.get("AXVM_TIMEOUT_SCALE", "1"))
+TAIL_LINES = 25
+
+
+class CaseFailed(Exception):
+    pass
+
+
+class Skipped(Exception):
+    pass
+
+
+class Console:
+    """A running command. `text` is all it printed so far, without carriage returns."""
+
+    def __init__(self, name, command, timeout, terminal=False):
+        machine.LOGS.mkdir(parents=True, exist_ok=True)
+        self.log = machine.LOGS / (re.sub(r"[^\w.-]+", "-", name) + ".log")
+        self.text = ""
+        self._deadline = time.monotonic() + timeout * SCALE
+        self._at = 0
+        self._log = open(self.log, "wb")
+        self._log.write((" ".join(map(str, command)) + "\n").encode())
+        self._open(list(map(str, command)), terminal)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._output, selectors.EVENT_READ)
+
+    def _open(self, command, terminal):
+        if terminal:
+            ours, theirs = pty.openpty()
+            self._process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs,
+                                             start_new_session=True, cwd=machine.ROOT)
+            os.close(theirs)
+            self._input = self._output = ours
+        else:
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                             stderr=subprocess.STDOUT, start_new_session=True,
+                                             cwd=machine.ROOT)
+            self._input, self._output = self._process.stdin.fileno(), self._process.stdout.fileno()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._selector.close()
+        self._log.close()
+
+    def fail(self, why):
+        tail = "\n".join(self.text.splitlines()[-TAIL_LINES:])
+        raise CaseFailed(f"{why}\n{tail}\nall of it: {self.log}")
+
+    def _read(self, why):
+        """Take in more output; False at its end."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            self.fail(f"deadline passed while waiting for {why}")
+        if not self._selector.select(left):
+            return True
+        try:
+            data = os.read(self._output, 65536)
+        except OSError:  # a terminal whose other side was closed
+            data = b""
+        self._log.write(data)
+        self.text += data.decode("utf-8", "replace").replace("\r", "")
+        return bool(data)
+
+    def expect(self, pattern):
+        """Wait for `pattern` after what the last expect() found; returns the match."""
+        regex = re.compile(pattern, re.M)
+        while True:
+            found = regex.search(self.text, self._at)
+            if found:
+                self._at = found.end()
+                return found
+            if not self._read(f"/{pattern}/"):
+                self.fail(f"ended before /{pattern}/ was seen")
+
+    def send(self, text):
+        os.write(self._input, text.encode())
+
+    def finish(self):
+        """Wait for the end; returns the exit status."""
+        while self._read("the end"):
+            pass
+        try:
+            return self._process.wait(max(0.1, self._deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return self.fail("closed its output but did not end")
+
+    def search(self, pattern):
+        found = re.search(pattern, self.text, re.M)
+        if not found:
+            self.fail(f"/{pattern}/ was not printed")
+        return found
+
+
+def emulator(name, arch, image, timeout, bundle=None, cpu=None, mem=1024, extra=()):
+    """axvm-demo in the emulator, serial line on a pipe."""
+    return Console(name, machine.command(arch, image, bundle, cpu, mem, extra=extra), timeout)
+
+
+def scratch(name):
+    path = machine.BUILD / "scratch" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return pathlib.Path(path)
+
+
+def case_name(function):
+    return function.__name__.removeprefix("case_").replace("_", " ")

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What axvm-demo and the guests print, as regular expressions: the one place that knows."""
+import re
+
+# ---- the hypervisor ----
+ERROR = r"^\[axvm\] error: .*{}"
+VM_ENDED = r'^\[axvm\] vm (?P<vm>\d+) "(?P<name>[^"]*)": ended: (?P<reason>\S+)'
+VCPU_EXITS = (r"^\[axvm\] vm (?P<vm>\d+) vcpu (?P<vcpu>\d+): exits (?P<exits>\d+) "
+              r"\((?P<kinds>[^)]*)\), guest time (?P<ms>[\d.]+) ms")
+ALL_ENDED = r"^\[axvm\] all VMs ended: (?P<result>success|failure)"
+BENCH = r"^\[axvm\] bench (?P<what>[\w -]+): (?P<count>\d+) instructions"
+
+# ---- tools/guest-init ----
+GUEST_READY = r"^GUEST-READY Linux \S+ (?P<machine>\S+) cpus=(?P<cpus>\d+)$"
+SLEEP_START = r"^SLEEP-START$"
+SLEEP_CHECK = r"^SLEEP-CHECK (?P<seconds>[\d.]+)$"
+IRQ_TIMER = r"^IRQ +\d+: +(?P<count>\d+) .*arch_timer"
+IRQ_UART = r"^IRQ +\d+: +(?P<count>\d+) .*(?:uart|pl011|ttyAMA)"
+PROMPT = r"^axvm# "
+
+# ---- bars ----
+MAX_LINUX_EXITS = 3000
+SLEEP_SECONDS = (0.9, 1.3)
+MAX_INSTRUCTION_RATIO = 1.03
+
+
+def exit_kinds(text):
+    """{kind: count} from the list in an exit summary, like `mmio-read 5, hypercall 2`."""
+    return {kind: int(count) for kind, count in re.findall(r"([a-z0-9-]+) (\d+)", text)}

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A stock Debian kernel as the guest."""
+import functools
+import re
+import time
+
+import driver
+import expectations as expected
+import guest
+import insn_count
+import machine
+import system_cases
+
+BOOT_TIMEOUT = 120
+COUNT_TIMEOUT = 600
+
+
+def linux_bundle(arch, name, words="", overrides=()):
+    kernel, initramfs, _ = guest.ensure(arch)
+    return machine.make_bundle(
+        driver.scratch(f"{name}.bundle"), [machine.CONFIGS / arch / "linux.toml"],
+        [f"kernel.kernel_path={kernel}", f"kernel.ramdisk_path={initramfs}", *overrides], words)
+
+
+def check_sleep(console):
+    """The guest's second is a second by the guest's clock, and no less by ours."""
+    console.expect(expected.SLEEP_START)
+    start = time.monotonic()
+    seconds = float(console.expect(expected.SLEEP_CHECK)["seconds"])
+    ours = time.monotonic() - start
+    low, high = expected.SLEEP_SECONDS
+    if not low <= seconds <= high:
+        console.fail(f"a sleep of one second took {seconds} s in the guest")
+    if ours < low:
+        console.fail(f"a sleep of one second took {ours:.2f} s outside")
+    return seconds
+
+
+def check_ready(console, arch, cpus):
+    ready = console.expect(expected.GUEST_READY)
+    if (ready["machine"], int(ready["cpus"])) != (arch, cpus):
+        console.fail(f"guest has {ready['cpus']} CPUs of kind {ready['machine']}, not {cpus} of {arch}")
+
+
+def check_exits(console):
+    exits = system_cases.check_summary(console)
+    if int(exits["exits"]) >= expected.MAX_LINUX_EXITS:
+        console.fail(f"{exits['exits']} exits, fewer than {expected.MAX_LINUX_EXITS} wanted")
+    console.search(r'^\[axvm\] vm \d+ "linux": ended: power-off')
+    return int(exits["exits"])
+
+
+def run_boot(arch, cpu, image):
+    """Boots, sleeps, counts interrupts, powers off, with few exits."""
+    bundle = linux_bundle(arch, "linux")
+    with driver.emulator(f"linux-boot-{cpu}", arch, image, BOOT_TIMEOUT, bundle, cpu) as console:
+        check_ready(console, arch, 1)
+        console.send("\n")  # for the UART's receive interrupt
+        seconds = check_sleep(console)
+        for what, pattern in (("timer", expected.IRQ_TIMER), ("UART", expected.IRQ_UART)):
+            if int(console.expect(pattern)["count"]) == 0:
+                console.fail(f"no {what} interrupt was counted")
+        return f"{check_exits(console)} exits, sleep {seconds} s"
+
+
+def run_reboot(arch, image):
+    bundle = linux_bundle(arch, "linux-reboot", "axvm.reboot")
+    with driver.emulator("linux-reboot", arch, image, BOOT_TIMEOUT, bundle) as console:
+        check_ready(console, arch, 1)
+        console.finish()
+        console.search(r'^\[axvm\] vm \d+ "linux": ended: reset')
+
+
+def run_load(arch, image):
+    bundle = linux_bundle(arch, "linux-load", "axvm.load")
+    with driver.emulator("linux-load", arch, image, BOOT_TIMEOUT, bundle) as console:
+        check_ready(console, arch, 1)
+        console.expect(r"^LOAD-DONE cpus=1 ")
+        check_sleep(console)
+        system_cases.check_summary(console)
+
+
+def run_demo_script(arch, image):
+    del image
+    command = [machine.ROOT / "scripts" / "demo.sh", arch, "linux"]
+    with driver.Console("linux-demo.sh", command, BOOT_TIMEOUT) as console:
+        check_ready(console, arch, 1)
+        check_sleep(console)
+        check_exits(console)
+
+
+def type_command(console, command, answer):
+    console.send(command + "\n")
+    found = console.expect(answer)
+    console.expect(expected.PROMPT)
+    return found
+
+
+def run_shell(arch, image):
+    """Typed at a terminal: commands are answered, the UART interrupts, Ctrl-C stops a command."""
+    del image
+    command = [machine.ROOT / "scripts" / "demo.sh", arch, "linux-shell", "--timeout", str(BOOT_TIMEOUT)]
+    with driver.Console("linux-shell", command, BOOT_TIMEOUT, terminal=True) as console:
+        check_ready(console, arch, 1)
+        console.expect(expected.PROMPT)
+        type_command(console, "echo answer $((6 * 7))", r"^answer 42$")
+        type_command(console, "uname -m", rf"^{re.escape(arch)}$")
+        long_line = "x" * 200
+        type_command(console, f"echo {long_line} | wc -c", r"^201$")
+        console.send("sleep 600\n")
+        time.sleep(1)
+        console.send("\x03")
+        console.expect(expected.PROMPT)
+        uart = type_command(console, "grep -i uart /proc/interrupts", r"^ *\d+: +(\d+) .*uart.*$")
+        if int(uart[1]) == 0:
+            console.fail("typing raised no UART interrupt")
+        console.send("exit\n")
+        status = console.finish()
+        if status:
+            console.fail(f"demo.sh ended with status {status}")
+        return f"{uart[1]} UART interrupts"
+
+
+def run_instruction_count(arch, image):
+    """Total until power-off, for the same kernel, initramfs and command line."""
+    plugin = insn_count.plugin()
+    kernel, initramfs, _ = guest.ensure(arch)
+    direct = insn_count.count(
+        "linux-count-direct", insn_count.direct_command(arch, kernel, initramfs), plugin, COUNT_TIMEOUT)
+    bundle = linux_bundle(arch, "linux-count")
+    ours = insn_count.count(
+        "linux-count-axvm", machine.command(arch, image, bundle), plugin, COUNT_TIMEOUT)
+    text = f"{ours / 1e6:.0f} M instructions, directly {direct / 1e6:.0f} M, ratio {ours / direct:.4f}"
+    if ours > direct * expected.MAX_INSTRUCTION_RATIO:
+        raise driver.CaseFailed(f"{text}, the bar is {expected.MAX_INSTRUCTION_RATIO}")
+    return text
+
+
+def cases(arch):
+    bind = functools.partial
+    yield "boot on cortex-a72", bind(run_boot, arch, "cortex-a72")
+    yield "boot on max", bind(run_boot, arch, "max")
+    yield "scripts/demo.sh", bind(run_demo_script, arch)
+    yield "load", bind(run_load, arch)
+    yield "reboot", bind(run_reboot, arch)
+    yield "shell", bind(run_shell, arch)
+    yield "instructions of a boot", bind(run_instruction_count, arch)

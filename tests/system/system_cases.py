@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""axvm-demo in the emulator: the built-in guest, and everything that may be wrong from outside."""
+import functools
+
+import driver
+import expectations as expected
+import fdt
+import machine
+import mkbundle
+
+BOOT_TIMEOUT = 60
+ERROR_TIMEOUT = 30
+PAGE = 0x1000
+
+GOOD_TOML = """
+[base]
+id = 1
+name = "victim"
+cpu_num = 1
+[kernel]
+image_format = "raw"
+kernel_path = "kernel.raw"
+kernel_load_addr = 0x40080000
+entry_point = 0x40080000
+memory_regions = [[0x40000000, 0x1000000, 0x7, 0]]
+"""
+# hvc #0 with PSCI SYSTEM_OFF, then a loop: ldr w0, 1f; hvc #0; b .; 1: .word 0x84000008
+RAW_GUEST = bytes.fromhex("60000018" "020000d4" "00000014" "08000084")
+
+
+def check_summary(console, result="success"):
+    """Status, closing lines, and no exit that the hypervisor did not know."""
+    status = console.finish()
+    console.search(expected.VM_ENDED)
+    exits = console.search(expected.VCPU_EXITS)
+    if expected.exit_kinds(exits["kinds"]).get("unhandled"):
+        console.fail("an exit was unhandled")
+    if console.search(expected.ALL_ENDED)["result"] != result:
+        console.fail(f"the VMs did not end in {result}")
+    if (status == 0) != (result == "success"):
+        console.fail(f"exit status {status}")
+    return exits
+
+
+def run_builtin(arch, cpu, image):
+    with driver.emulator(f"system-builtin-{cpu}", arch, image, BOOT_TIMEOUT, cpu=cpu) as console:
+        check_summary(console)
+
+
+def run_demo_script(_arch, _image):
+    command = [machine.ROOT / "scripts" / "demo.sh"]
+    with driver.Console("system-demo.sh", command, BOOT_TIMEOUT * 2) as console:
+        check_summary(console)
+
+
+def run_bad(arch, name, pattern, image, **options):
+    """The hypervisor says one error that names the thing and ends with a status, without a guest."""
+    with driver.emulator(f"system-{name}", arch, image, ERROR_TIMEOUT, **options) as console:
+        status = console.finish()
+        console.search(expected.ERROR.format(pattern))
+        if status == 0:
+            console.fail("ended with status 0")
+
+
+# ---- bundles ----
+
+def raw_bundle(toml=GOOD_TOML, kernel=RAW_GUEST):
+    directory = driver.scratch("bundle/kernel.raw").parent
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "kernel.raw").write_bytes(kernel)
+    (directory / "vm.toml").write_text(toml)
+    return mkbundle.build(mkbundle.load_vms([directory / "vm.toml"]))
+
+
+def run_raw_bundle(arch, image):
+    path = driver.scratch("good.bundle")
+    path.write_bytes(raw_bundle())
+    with driver.emulator("system-raw-bundle", arch, image, BOOT_TIMEOUT, bundle=path) as console:
+        check_summary(console)
+
+
+def run_two_vms(arch, image):
+    directory = driver.scratch("bundle/kernel.raw").parent
+    raw_bundle()
+    (directory / "other.toml").write_text(GOOD_TOML.replace("id = 1", "id = 2").replace("victim", "other"))
+    path = driver.scratch("two.bundle")
+    path.write_bytes(mkbundle.build(mkbundle.load_vms([directory / "vm.toml", directory / "other.toml"])))
+    with driver.emulator("system-two-vms", arch, image, BOOT_TIMEOUT, bundle=path) as console:
+        check_summary(console)
+        for name in ("victim", "other"):
+            console.search(rf'^\[axvm\] vm \d+ "{name}": ended: power-off')
+
+
+def with_tree(change):
+    """A good bundle whose device tree `change` edited. The images stay where they are."""
+    data = bytearray(raw_bundle())
+    root = fdt.parse(data)
+    change(root)
+    tree = fdt.serialise(root)
+    assert len(tree) <= PAGE, "the images begin on the second page"
+    data[:PAGE] = tree.ljust(PAGE, b"\0")
+    return bytes(data)
+
+
+def set_prop(name, value):
+    return lambda: with_tree(lambda root: root.children[0].props.update({name: value}))
+
+
+def drop_prop(name):
+    return lambda: with_tree(lambda root: root.children[0].props.pop(name))
+
+
+def region(gpa, size, flags=7, kind=0):
+    return fdt.u64(gpa, size) + fdt.u32(flags, kind)
+
+
+def cut(size):
+    return lambda: raw_bundle()[:size]
+
+
+def damaged(offset, value):
+    def make():
+        data = bytearray(raw_bundle())
+        data[offset:offset + len(value)] = value
+        return bytes(data)
+    return make
+
+
+def not_compatible():
+    return with_tree(lambda root: root.props.update({"compatible": fdt.string("somebody,else")}))
+
+
+def newer_version():
+    return with_tree(lambda root: root.props.update({"version": fdt.u32(99)}))
+
+
+def without_vms():
+    return with_tree(lambda root: root.children.clear())
+
+
+# name, how the bundle is made, what the error has to name
+BAD_BUNDLES = (
+    ("bundle of noise", lambda: bytes(range(256)) * 64, "bundle"),
+    ("bundle of one byte", lambda: b"\xd0", "bundle"),
+    ("bundle cut inside its tree", cut(100), "bundle"),
+    ("bundle cut inside its images", cut(PAGE + 4), "bundle"),
+    ("bundle with a wrong tree size", damaged(4, b"\x7f\xff\xff\xff"), "bundle"),
+    ("bundle with a wrong structure offset", damaged(8, b"\xff\xff\xff\xfc"), "bundle"),
+    ("bundle of another kind", not_compatible, "bundle"),
+    ("bundle of a newer version", newer_version, "version"),
+    ("bundle without a VM", without_vms, "VM"),
+    ("VM without a kernel", drop_prop("kernel"), "kernel"),
+    ("VM without memory", drop_prop("memory-regions"), "memory-regions"),
+    ("VM without a name", drop_prop("vm-name"), "vm-name"),
+    ("VM with a name too long", set_prop("vm-name", fdt.string("x" * 32)), "vm-name"),
+    ("VM with half a memory region", set_prop("memory-regions", region(0x40000000, 0x1000000)[:20]),
+     "memory-regions"),
+    ("VM with an unaligned memory region", set_prop("memory-regions", region(0x40000001, 0x1000000)),
+     "memory-regions"),
+    ("VM with a wrapping memory region", set_prop("memory-regions", region(0xFFFFFFFFFFFFF000, 0x2000)),
+     "memory-regions"),
+    ("VM with overlapping memory", set_prop("memory-regions", region(0x40000000, 0x1000000) * 2),
+     "memory-regions|overlap"),
+    ("VM with more memory than there is", set_prop("memory-regions", region(0x40000000, 0x4000000000)),
+     "memory"),
+    ("VM with no CPU", set_prop("cpu-num", fdt.u32(0)), "cpu-num"),
+    ("VM with too many CPUs", set_prop("cpu-num", fdt.u32(4096)), "cpu-num"),
+    ("kernel outside the bundle", set_prop("kernel", fdt.u64(0x1000, 1 << 40)), "kernel"),
+    ("kernel offset that wraps", set_prop("kernel", fdt.u64(0xFFFFFFFFFFFFF000, 0x2000)), "kernel"),
+    ("kernel outside the memory", set_prop("kernel-load-addr", fdt.u64(0x80000000)), "kernel"),
+    ("kernel that is no Image", set_prop("image-format", fdt.string("linux-arm64")), "[Ii]mage"),
+    ("image format that nobody knows", set_prop("image-format", fdt.string("floppy")), "image-format|floppy"),
+    ("entry point outside the memory", set_prop("entry-point", fdt.u64(0x1000)), "entry"),
+)
+
+
+def run_bad_bundle(arch, name, make, pattern, image):
+    path = driver.scratch(name.replace(" ", "-"))
+    path.write_bytes(make())
+    run_bad(arch, name, f"(?:{pattern})", image, bundle=path)
+
+
+# ---- machines that do not fit ----
+
+def run_without_el2(arch, image):
+    command = machine.command(arch, image)
+    command[command.index("virt,virtualization=on,gic-version=3")] = "virt,gic-version=3"
+    with driver.Console("system-no-el2", command, ERROR_TIMEOUT) as console:
+        status = console.finish()
+        console.search(expected.ERROR.format("(?:EL2|exception level)"))
+        if status == 0:
+            console.fail("ended with status 0")
+
+
+def run_with_gicv2(arch, image):
+    command = machine.command(arch, image)
+    command[command.index("virt,virtualization=on,gic-version=3")] = "virt,virtualization=on,gic-version=2"
+    with driver.Console("system-gicv2", command, ERROR_TIMEOUT) as console:
+        status = console.finish()
+        console.search(expected.ERROR.format("(?:GIC|gic)"))
+        if status == 0:
+            console.fail("ended with status 0")
+
+
+def cases(arch):
+    bind = functools.partial
+    yield "built-in guest on cortex-a72", bind(run_builtin, arch, "cortex-a72")
+    yield "built-in guest on max", bind(run_builtin, arch, "max")
+    yield "scripts/demo.sh", bind(run_demo_script, arch)
+    yield "raw guest from a bundle", bind(run_raw_bundle, arch)
+    yield "two VMs from a bundle", bind(run_two_vms, arch)
+    yield "machine without EL2", bind(run_without_el2, arch)
+    yield "machine with a GICv2", bind(run_with_gicv2, arch)
+    for name, make, pattern in BAD_BUNDLES:
+        yield name, bind(run_bad_bundle, arch, name, make, pattern)
