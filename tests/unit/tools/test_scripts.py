@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The options of scripts/demo.sh, scripts/test.sh and scripts/setup.sh, and what guest.py caches."""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+from unittest import mock
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import tools_path  # noqa: E402
+import guest  # noqa: E402
+
+SCRIPTS = tools_path.ROOT / "scripts"
+
+
+def run(script, *words, **kwargs):
+    return subprocess.run([SCRIPTS / script, *words], capture_output=True, text=True, timeout=60, **kwargs)
+
+
+class Options(unittest.TestCase):
+    BAD = (
+        ("demo.sh", ["mips"], "demo.sh: no such architecture 'mips'; architectures: aarch64"),
+        ("demo.sh", ["aarch64", "foo"], "demo.sh: no such guest 'foo'; guests: builtin, linux, linux-shell"),
+        ("demo.sh", ["--frobnicate"], "demo.sh: unrecognized arguments: --frobnicate"),
+        ("demo.sh", ["--vcpus", "none"], "demo.sh: argument --vcpus: 'none' is not a positive number"),
+        ("demo.sh", ["--timeout", "0"], "demo.sh: argument --timeout: '0' is not a positive number"),
+        ("demo.sh", ["--mem"], "demo.sh: argument --mem: expected one argument"),
+        ("demo.sh", ["--bundle", "/nonexistent"], "demo.sh: no such file '/nonexistent'"),
+        ("demo.sh", ["aarch64", "linux", "--bundle", "x"], "demo.sh: give a guest or --bundle, not both"),
+        ("demo.sh", ["--append", "quiet"], "demo.sh: guest 'builtin' takes no"),
+        ("test.sh", ["everything"], "test.sh: no such suite 'everything'; suites: unit, coverage, build"),
+        ("setup.sh", ["foo"], "setup.sh: no such group 'foo'"),
+    )
+
+    def test_a_wrong_option_is_one_clear_error(self):
+        for script, words, message in self.BAD:
+            with self.subTest(script=script, words=words):
+                done = run(script, *words)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertTrue(done.stderr.startswith(message), done.stderr)
+
+    def test_every_script_has_help(self):
+        for script in ("demo.sh", "test.sh", "setup.sh"):
+            with self.subTest(script=script):
+                done = run(script, "--help")
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertTrue(done.stdout.startswith("usage: "))
+
+    def test_scripts_work_from_any_folder(self):
+        self.assertEqual(run("demo.sh", "--help", cwd="/").returncode, 0)
+
+    def test_setup_says_nothing_when_nothing_is_missing(self):
+        done = run("setup.sh")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+
+class GuestCache(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.store = pathlib.Path(folder.name) / "axvm" / "guests" / "debian-trixie-arm64"
+        patcher = mock.patch.dict(os.environ, XDG_CACHE_HOME=folder.name)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def fill(self, store, *_):
+        store.mkdir(parents=True)
+        for name in ("kernel", "busybox", "versions"):
+            (store / name).write_text(name)
+
+    def test_a_second_call_fetches_nothing(self):
+        with mock.patch.object(guest, "download", side_effect=self.fill) as download:
+            first = guest.ensure("aarch64")
+            self.assertEqual(guest.ensure("aarch64"), first)
+        self.assertEqual(download.call_count, 1)
+        self.assertTrue(first[1].exists())
+
+    def test_an_unknown_architecture_is_named(self):
+        with self.assertRaisesRegex(guest.GuestError, "mips.*aarch64"):
+            guest.ensure("mips")
+
+    def test_a_failed_fetch_leaves_no_half_a_guest(self):
+        with mock.patch.object(guest, "machine_mirror", side_effect=guest.GuestError("no mirror")):
+            with self.assertRaisesRegex(guest.GuestError, "no mirror"):
+                guest.ensure("aarch64")
+        self.assertFalse(self.store.exists())
+        self.assertEqual(sorted(path.name for path in self.store.parent.iterdir()), [".lock"])
+
+    def test_the_mirror_is_the_one_of_the_main_archive(self):
+        targets = ("http://x/security/|trixie-security|main\nhttp://x/debian/|stable-updates|main\n"
+                   "http://other/|stable|contrib\nhttp://x/debian/|stable|main\n")
+        with mock.patch.object(guest, "run", return_value=targets):
+            self.assertEqual(guest.machine_mirror(), "http://x/debian")
+
+    def test_no_mirror_is_an_error_that_names_the_option(self):
+        with mock.patch.object(guest, "run", return_value=""):
+            with self.assertRaisesRegex(guest.GuestError, "--mirror"):
+                guest.machine_mirror()
+
+
+if __name__ == "__main__":
+    unittest.main()
