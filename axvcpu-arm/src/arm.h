@@ -67,18 +67,23 @@ void aarch64_advance_pc(Aarch64VCpu *vcpu);
 Aarch64Next aarch64_handle_data_abort(Aarch64VCpu *vcpu, AxVCpuExit *exit);
 Aarch64Next aarch64_handle_instruction_abort(Aarch64VCpu *vcpu, AxVCpuExit *exit);
 
+// The second transfer of a pair whose first was completed: run calls it before it enters the guest
+// whenever vcpu->split_step is not 0. AARCH64_EXIT with *exit filled, or AARCH64_RESUME.
+Aarch64Next aarch64_resume_split(Aarch64VCpu *vcpu, AxVCpuExit *exit);
+
 // One A64 load or store of general registers. Sizes in bytes.
 typedef struct Aarch64LoadStore {
     bool is_load;
     bool sign_extend;
     bool is_pair;
-    bool writeback;
+    bool writeback;  // base + offset goes to the base
+    bool post_index; // the access is at the base alone
     AccessWidth width;     // of one transfer
     AccessWidth reg_width; // DWORD: Wt, QWORD: Xt
     uint8_t rt;
-    uint8_t rt2;       // pair only
-    uint8_t rn;        // base, 31 = SP
-    int64_t writeback_offset; // added to the base afterwards
+    uint8_t rt2;    // pair only
+    uint8_t rn;     // base, 31 = SP
+    int64_t offset; // of pairs and of write-back; 0 otherwise
 } Aarch64LoadStore;
 // False when `instruction` is none, or one that cannot be emulated (FP, exclusive, atomic, tag).
 bool aarch64_decode_load_store(uint32_t instruction, Aarch64LoadStore *out);

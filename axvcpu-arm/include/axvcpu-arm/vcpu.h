@@ -93,7 +93,10 @@ typedef struct Aarch64VCpu {
     uint64_t mdscr; /* MDSCR_EL1 as the guest wrote it; debug registers are not offered */
     bool fp_loaded; /* the FP registers of the pCPU hold this guest's values */
     bool serror_pending;
-    uint32_t split_step; /* transfer of a pair access that is being completed, 0 or 1 */
+    /* Access without a syndrome (ESR_EL2.ISV = 0) that is being completed: what it is, ... */
+    uint32_t instruction;
+    uint32_t split_step;  /* ... its second transfer (pairs): 0 none, 1 due, 2 handed out, ... */
+    uint64_t split_value; /* ... and what the first one loaded: registers change together. */
     Aarch64Fp fp;
     Aarch64VGic gic;
     Aarch64VTimer timer;
