@@ -5,14 +5,18 @@
 * every name that it exports begins with one of the --export prefixes;
 * every name that it needs from elsewhere is one of the four mem* functions or begins with one of
   the --export or --need prefixes: no malloc, no other libc, no compiler runtime;
-* it has no writable data (unless named by --mutable) and no constructors.
+* it has no writable data and no constructors.
 """
 import argparse
+import re
 import subprocess
 import sys
 
 FREESTANDING = {'memcpy', 'memmove', 'memset', 'memcmp'}
-WRITABLE = set('bBdDCsSgG')
+EXPORTED = frozenset('ABCDGRSTVW')
+# What only the loader writes, while it relocates the program, is constant for the program.
+RELOCATED = ('.data.rel.ro', '.got')
+CONSTRUCTORS = ('.init_array', '.preinit_array', '.ctors')
 
 
 def parse_args():
@@ -20,7 +24,6 @@ def parse_args():
     parser.add_argument('--nm', required=True)
     parser.add_argument('--export', action='append', default=[], metavar='PREFIX')
     parser.add_argument('--need', action='append', default=[], metavar='PREFIX')
-    parser.add_argument('--mutable', action='append', default=[], metavar='NAME')
     parser.add_argument('library')
     return parser.parse_args()
 
@@ -41,24 +44,27 @@ def find_faults(table, args):
         if kind in 'Uw':
             if name not in FREESTANDING and not name.startswith(known):
                 yield f'needs {name}'
-        elif kind.isupper() and not name.startswith(exports):
+        elif kind in EXPORTED and not name.startswith(exports):
             yield f'exports {name}'
-        if kind in WRITABLE and name not in args.mutable:
-            yield f'has writable data {name}'
 
 
-def has_constructors(library):
+def find_section_faults(library):
     out = subprocess.run(['readelf', '-SW', library], check=True, capture_output=True, text=True)
-    return any(s in out.stdout for s in ('.init_array', '.ctors', '.preinit_array'))
+    # "  [ 3] .data  PROGBITS  address offset size entry-size flags ..."
+    for name, size, flags in re.findall(
+            r'^  \[ *\d+\] (\.\S+) +\S+ +[0-9a-f]{16} [0-9a-f]+ ([0-9a-f]+) [0-9a-f]+ +([A-Za-z]*) ',
+            out.stdout, re.MULTILINE):
+        if name.startswith(CONSTRUCTORS):
+            yield f'has constructors ({name})'
+        elif 'W' in flags and 'A' in flags and int(size, 16) and not name.startswith(RELOCATED):
+            yield f'has {int(size, 16)} bytes of writable data ({name})'
 
 
 def main():
     args = parse_args()
     table = list(symbols(args.nm, args.library))
-    defined = [name for name, kind in table if kind.isupper() and kind not in 'U']
-    faults = sorted(set(find_faults(table, args)))
-    if has_constructors(args.library):
-        faults.append('has constructors')
+    defined = [name for name, kind in table if kind in EXPORTED]
+    faults = sorted({*find_faults(table, args), *find_section_faults(args.library)})
     if not defined:
         faults.append('exports nothing')
     print(f'{args.library}: {len(defined)} exported symbols')
