@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#define AX_ASM_DEFINE(name, value)                                                                 \
-    __asm__ volatile(".pushsection .asmoffsets,\"\"\n\t"                                           \
-                     ".ascii \"#define " #name " %c0\\n\"\n\t"                                     \
-                     ".popsection"                                                                 \
-                     :                                                                             \
+#define AX_ASM_DEFINE(name, value)                             \
+    __asm__ volatile(".pushsection .asmoffsets,\"\"\n\t"       \
+                     ".ascii \"#define " #name " %c0\\n\"\n\t" \
+                     ".popsection"                             \
+                     :                                         \
                      : "i"(value))
