@@ -31,7 +31,7 @@ intact() { # FILE SHA256
 }
 
 mirrors() {
-    apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | sort -u
+    apt-get indextargets --no-release-info --format '$(SITE)' 'Created-By: Packages' | sort -u
 }
 
 download() { # URL FILE SHA256
