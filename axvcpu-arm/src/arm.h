@@ -23,8 +23,7 @@ typedef enum Aarch64Vector {
 } Aarch64Vector;
 
 // ---- world_switch.S (simulated in host builds) ----
-// Enters the guest with `regs`, returns the vector of the exit with *regs updated. DAIF masked.
-uint64_t aarch64_enter_guest(Aarch64GuestRegs *regs);
+// aarch64_enter_guest(regs) is in arm_hw.h: it returns the vector of the exit with *regs updated.
 extern char aarch64_vectors[];
 void aarch64_fp_save(Aarch64Fp *fp);
 void aarch64_fp_load(const Aarch64Fp *fp);
@@ -109,22 +108,33 @@ void aarch64_gic_reset(Aarch64VCpu *vcpu);
 void aarch64_gic_load(Aarch64VCpu *vcpu);  // bind
 void aarch64_gic_save(Aarch64VCpu *vcpu);  // unbind
 void aarch64_gic_enter(Aarch64VCpu *vcpu, uint32_t summary); // before each entry
-void aarch64_gic_exit(Aarch64VCpu *vcpu);                    // after each exit
-// Makes `intid` pending, linked to the active physical interrupt of the same number.
+void aarch64_gic_exit(Aarch64VCpu *vcpu); // after each exit, before the host can see PPI 25
+// Makes PPI `intid` pending, linked to the active physical interrupt of the same number.
 void aarch64_gic_inject_linked(Aarch64VCpu *vcpu, uint32_t intid);
+// The guest wrote ICC_DIR_EL1 (S3_0_C12_C11_1), which traps while ICH_HCR_EL2.TDIR is set. Any value
+// is safe. The caller advances the PC.
+void aarch64_gic_deactivate(Aarch64VCpu *vcpu, uint64_t intid);
 AxIrqState aarch64_gic_irq_state(const void *arch, uint32_t irq);
 bool aarch64_gic_wakeup_pending(const Aarch64VCpu *vcpu);
+// AARCH64_REG_ICH_*: AX_ENOENT for an id of somebody else, AX_EINVAL for a value that is refused.
+AxError aarch64_gic_get_reg(const Aarch64VCpu *vcpu, AxRegId reg, uint64_t *value);
+AxError aarch64_gic_set_reg(Aarch64VCpu *vcpu, AxRegId reg, uint64_t value);
 
-// ---- timer.c: the virtual timer, and the emulated physical one ----
+// ---- timer.c: both EL1 timers, CNTV and CNTP, belong to the guest and never trap ----
 void aarch64_timer_reset(Aarch64VCpu *vcpu);
-void aarch64_timer_load(Aarch64VCpu *vcpu);
-void aarch64_timer_save(Aarch64VCpu *vcpu);
-void aarch64_timer_enter(Aarch64VCpu *vcpu); // before each entry: level of the emulated timer
-void aarch64_timer_interrupt(Aarch64VCpu *vcpu); // PPI 27 fired while in the guest
+void aarch64_timer_load(Aarch64VCpu *vcpu);   // bind; leaves them muted
+void aarch64_timer_save(Aarch64VCpu *vcpu);   // unbind
+void aarch64_timer_unmute(Aarch64VCpu *vcpu); // once at the begin of run: they may interrupt
+void aarch64_timer_mute(Aarch64VCpu *vcpu);   // once at the end of run: the host never sees them
+// True when the fetched `vector` is PPI 27 or 30: it is in a linked list register now, the guest's
+// end of interrupt deactivates it, and irq_handler must not be called for it.
+bool aarch64_timer_interrupt(Aarch64VCpu *vcpu, uint64_t vector);
+bool aarch64_timer_asserted(const Aarch64VCpu *vcpu, uint32_t intid); // output of the timer
 bool aarch64_timer_wakeup_pending(const Aarch64VCpu *vcpu);
 uint64_t aarch64_next_deadline(const void *arch);
-// CNTP_* trapped; `write` NULL for a read.
-bool aarch64_timer_access(Aarch64VCpu *vcpu, uint32_t iss, bool is_write, uint64_t *value);
+// AARCH64_REG_CNT*: AX_ENOENT for an id of somebody else, AX_EINVAL for a value that is refused.
+AxError aarch64_timer_get_reg(const Aarch64VCpu *vcpu, AxRegId reg, uint64_t *value);
+AxError aarch64_timer_set_reg(Aarch64VCpu *vcpu, AxRegId reg, uint64_t value);
 
 // ---- ept.c, vmid.c: stage 2 ----
 uint64_t aarch64_vtcr(const Aarch64Features *features, const AxEptRoot *root);

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every system register that the backend touches, once: X(name, name for the assembler). Those that
+// an assembler for plain Armv8.0 does not know, or knows only with an extension turned on, are given
+// by their encoding. Both hw/el2 and hw/sim are made from this list.
+#pragma once
+
+#define ARM_SYSREGS(X)                                                \
+    /* PE state */                                                    \
+    X(CurrentEL, "CurrentEL")                                         \
+    X(DAIF, "DAIF")                                                   \
+    /* identification */                                              \
+    X(MIDR_EL1, "MIDR_EL1")                                           \
+    X(MPIDR_EL1, "MPIDR_EL1")                                         \
+    X(REVIDR_EL1, "REVIDR_EL1")                                       \
+    X(AIDR_EL1, "AIDR_EL1")                                           \
+    X(ID_PFR0_EL1, "S3_0_C0_C1_0")                                    \
+    X(ID_PFR1_EL1, "S3_0_C0_C1_1")                                    \
+    X(ID_DFR0_EL1, "S3_0_C0_C1_2")                                    \
+    X(ID_AFR0_EL1, "S3_0_C0_C1_3")                                    \
+    X(ID_MMFR0_EL1, "S3_0_C0_C1_4")                                   \
+    X(ID_MMFR1_EL1, "S3_0_C0_C1_5")                                   \
+    X(ID_MMFR2_EL1, "S3_0_C0_C1_6")                                   \
+    X(ID_MMFR3_EL1, "S3_0_C0_C1_7")                                   \
+    X(ID_ISAR0_EL1, "S3_0_C0_C2_0")                                   \
+    X(ID_ISAR1_EL1, "S3_0_C0_C2_1")                                   \
+    X(ID_ISAR2_EL1, "S3_0_C0_C2_2")                                   \
+    X(ID_ISAR3_EL1, "S3_0_C0_C2_3")                                   \
+    X(ID_ISAR4_EL1, "S3_0_C0_C2_4")                                   \
+    X(ID_ISAR5_EL1, "S3_0_C0_C2_5")                                   \
+    X(ID_MMFR4_EL1, "S3_0_C0_C2_6")                                   \
+    X(ID_ISAR6_EL1, "S3_0_C0_C2_7")                                   \
+    X(MVFR0_EL1, "S3_0_C0_C3_0")                                      \
+    X(MVFR1_EL1, "S3_0_C0_C3_1")                                      \
+    X(MVFR2_EL1, "S3_0_C0_C3_2")                                      \
+    X(ID_PFR2_EL1, "S3_0_C0_C3_4")                                    \
+    X(ID_DFR1_EL1, "S3_0_C0_C3_5")                                    \
+    X(ID_MMFR5_EL1, "S3_0_C0_C3_6")                                   \
+    X(ID_AA64PFR0_EL1, "S3_0_C0_C4_0")                                \
+    X(ID_AA64PFR1_EL1, "S3_0_C0_C4_1")                                \
+    X(ID_AA64ZFR0_EL1, "S3_0_C0_C4_4")                                \
+    X(ID_AA64SMFR0_EL1, "S3_0_C0_C4_5")                               \
+    X(ID_AA64DFR0_EL1, "S3_0_C0_C5_0")                                \
+    X(ID_AA64DFR1_EL1, "S3_0_C0_C5_1")                                \
+    X(ID_AA64AFR0_EL1, "S3_0_C0_C5_4")                                \
+    X(ID_AA64AFR1_EL1, "S3_0_C0_C5_5")                                \
+    X(ID_AA64ISAR0_EL1, "S3_0_C0_C6_0")                               \
+    X(ID_AA64ISAR1_EL1, "S3_0_C0_C6_1")                               \
+    X(ID_AA64ISAR2_EL1, "S3_0_C0_C6_2")                               \
+    X(ID_AA64MMFR0_EL1, "S3_0_C0_C7_0")                               \
+    X(ID_AA64MMFR1_EL1, "S3_0_C0_C7_1")                               \
+    X(ID_AA64MMFR2_EL1, "S3_0_C0_C7_2")                               \
+    /* the guest's EL1 and EL0 state */                               \
+    X(SCTLR_EL1, "SCTLR_EL1")                                         \
+    X(ACTLR_EL1, "ACTLR_EL1")                                         \
+    X(CPACR_EL1, "CPACR_EL1")                                         \
+    X(TTBR0_EL1, "TTBR0_EL1")                                         \
+    X(TTBR1_EL1, "TTBR1_EL1")                                         \
+    X(TCR_EL1, "TCR_EL1")                                             \
+    X(MAIR_EL1, "MAIR_EL1")                                           \
+    X(AMAIR_EL1, "AMAIR_EL1")                                         \
+    X(VBAR_EL1, "VBAR_EL1")                                           \
+    X(CONTEXTIDR_EL1, "CONTEXTIDR_EL1")                               \
+    X(ELR_EL1, "ELR_EL1")                                             \
+    X(SPSR_EL1, "SPSR_EL1")                                           \
+    X(ESR_EL1, "ESR_EL1")                                             \
+    X(FAR_EL1, "FAR_EL1")                                             \
+    X(AFSR0_EL1, "AFSR0_EL1")                                         \
+    X(AFSR1_EL1, "AFSR1_EL1")                                         \
+    X(PAR_EL1, "PAR_EL1")                                             \
+    X(SP_EL0, "SP_EL0")                                               \
+    X(SP_EL1, "SP_EL1")                                               \
+    X(TPIDR_EL0, "TPIDR_EL0")                                         \
+    X(TPIDRRO_EL0, "TPIDRRO_EL0")                                     \
+    X(TPIDR_EL1, "TPIDR_EL1")                                         \
+    X(CSSELR_EL1, "CSSELR_EL1")                                       \
+    X(CNTKCTL_EL1, "CNTKCTL_EL1")                                     \
+    X(MDSCR_EL1, "MDSCR_EL1")                                         \
+    /* control at EL2 */                                              \
+    X(HCR_EL2, "HCR_EL2")                                             \
+    X(VTCR_EL2, "VTCR_EL2")                                           \
+    X(VTTBR_EL2, "VTTBR_EL2")                                         \
+    X(CPTR_EL2, "CPTR_EL2")                                           \
+    X(MDCR_EL2, "MDCR_EL2")                                           \
+    X(HSTR_EL2, "HSTR_EL2")                                           \
+    X(VPIDR_EL2, "VPIDR_EL2")                                         \
+    X(VMPIDR_EL2, "VMPIDR_EL2")                                       \
+    X(VBAR_EL2, "VBAR_EL2")                                           \
+    X(ESR_EL2, "ESR_EL2")                                             \
+    X(FAR_EL2, "FAR_EL2")                                             \
+    X(HPFAR_EL2, "HPFAR_EL2")                                         \
+    X(HCRX_EL2, "S3_4_C1_C2_2")                                       \
+    /* fine-grained traps (FEAT_FGT) */                               \
+    X(HFGRTR_EL2, "S3_4_C1_C1_4")                                     \
+    X(HFGWTR_EL2, "S3_4_C1_C1_5")                                     \
+    X(HFGITR_EL2, "S3_4_C1_C1_6")                                     \
+    X(HDFGRTR_EL2, "S3_4_C3_C1_4")                                    \
+    X(HDFGWTR_EL2, "S3_4_C3_C1_5")                                    \
+    /* timers */                                                      \
+    X(CNTFRQ_EL0, "CNTFRQ_EL0")                                       \
+    X(CNTPCT_EL0, "CNTPCT_EL0")                                       \
+    X(CNTVCT_EL0, "CNTVCT_EL0")                                       \
+    X(CNTV_CTL_EL0, "CNTV_CTL_EL0")                                   \
+    X(CNTV_CVAL_EL0, "CNTV_CVAL_EL0")                                 \
+    X(CNTP_CTL_EL0, "CNTP_CTL_EL0")                                   \
+    X(CNTP_CVAL_EL0, "CNTP_CVAL_EL0")                                 \
+    X(CNTVOFF_EL2, "CNTVOFF_EL2")                                     \
+    X(CNTHCTL_EL2, "CNTHCTL_EL2")                                     \
+    /* GICv3 CPU interface; consecutive numbers are used as arrays */ \
+    X(ICC_SRE_EL1, "S3_0_C12_C12_5")                                  \
+    X(ICC_SRE_EL2, "S3_4_C12_C9_5")                                   \
+    X(ICH_HCR_EL2, "S3_4_C12_C11_0")                                  \
+    X(ICH_VTR_EL2, "S3_4_C12_C11_1")                                  \
+    X(ICH_MISR_EL2, "S3_4_C12_C11_2")                                 \
+    X(ICH_EISR_EL2, "S3_4_C12_C11_3")                                 \
+    X(ICH_ELRSR_EL2, "S3_4_C12_C11_5")                                \
+    X(ICH_VMCR_EL2, "S3_4_C12_C11_7")                                 \
+    X(ICH_AP0R0_EL2, "S3_4_C12_C8_0")                                 \
+    X(ICH_AP0R1_EL2, "S3_4_C12_C8_1")                                 \
+    X(ICH_AP0R2_EL2, "S3_4_C12_C8_2")                                 \
+    X(ICH_AP0R3_EL2, "S3_4_C12_C8_3")                                 \
+    X(ICH_AP1R0_EL2, "S3_4_C12_C9_0")                                 \
+    X(ICH_AP1R1_EL2, "S3_4_C12_C9_1")                                 \
+    X(ICH_AP1R2_EL2, "S3_4_C12_C9_2")                                 \
+    X(ICH_AP1R3_EL2, "S3_4_C12_C9_3")                                 \
+    X(ICH_LR0_EL2, "S3_4_C12_C12_0")                                  \
+    X(ICH_LR1_EL2, "S3_4_C12_C12_1")                                  \
+    X(ICH_LR2_EL2, "S3_4_C12_C12_2")                                  \
+    X(ICH_LR3_EL2, "S3_4_C12_C12_3")                                  \
+    X(ICH_LR4_EL2, "S3_4_C12_C12_4")                                  \
+    X(ICH_LR5_EL2, "S3_4_C12_C12_5")                                  \
+    X(ICH_LR6_EL2, "S3_4_C12_C12_6")                                  \
+    X(ICH_LR7_EL2, "S3_4_C12_C12_7")                                  \
+    X(ICH_LR8_EL2, "S3_4_C12_C13_0")                                  \
+    X(ICH_LR9_EL2, "S3_4_C12_C13_1")                                  \
+    X(ICH_LR10_EL2, "S3_4_C12_C13_2")                                 \
+    X(ICH_LR11_EL2, "S3_4_C12_C13_3")                                 \
+    X(ICH_LR12_EL2, "S3_4_C12_C13_4")                                 \
+    X(ICH_LR13_EL2, "S3_4_C12_C13_5")                                 \
+    X(ICH_LR14_EL2, "S3_4_C12_C13_6")                                 \
+    X(ICH_LR15_EL2, "S3_4_C12_C13_7")
