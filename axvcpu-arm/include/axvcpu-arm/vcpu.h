@@ -60,24 +60,42 @@ typedef struct Aarch64Fp {
 
 /* CPU interface of the virtual GICv3 (list registers), IHI 0069 12.5. */
 typedef struct Aarch64VGic {
-    uint64_t lr[AARCH64_LR_MAX]; /* valid while the vCPU is out of the guest */
+    uint64_t lr[AARCH64_LR_MAX]; /* as last written or read; 0 when not used */
     uint32_t used;               /* bit n: lr[n] holds an interrupt */
+    uint32_t latched;            /* bit n: lr[n] carries an edge taken from AxEvents */
+    uint32_t linked;             /* bit n: physical PPI n is active on behalf of this vCPU */
+    uint32_t active_outside;     /* active interrupts that are in no list register */
+    bool look_again;             /* something to do at the next entry without an event */
+    uint32_t hcr;                /* ICH_HCR_EL2 while in the guest */
     uint64_t vmcr;
-    uint32_t hcr;
     uint32_t ap0r[AARCH64_APR_MAX];
     uint32_t ap1r[AARCH64_APR_MAX];
-    /* Published for irq_state from other pCPUs: what the list registers held at the last exit. */
+    uint64_t listed[AX_IRQ_WORDS]; /* INTIDs in lr[] */
+    /*
+     * Read by irq_state on other pCPUs, as of the last exit: what waits in a list register, and
+     * what is active, in a list register or outside.
+     */
     AxIrqBitmap pending;
     AxIrqBitmap active;
 } Aarch64VGic;
 
-/* The virtual timer (CNTV), the one a guest gets; CNTP traps. Arm ARM D11. */
+/* One of the two EL1 timers while not bound. Arm ARM D11. */
+typedef struct Aarch64Timer {
+    uint64_t ctl; /* ENABLE and IMASK */
+    uint64_t cval;
+} Aarch64Timer;
+
+/*
+ * The timers of a guest: virtual (CNTV, PPI 27) and physical (CNTP, PPI 30), both in hardware
+ * while bound and without traps; the host keeps the EL2 timer (CNTHP). CNTPCT has no offset.
+ */
 typedef struct Aarch64VTimer {
-    uint64_t cntvoff; /* CNTVCT = CNTPCT - cntvoff */
-    uint64_t cntv_ctl;
-    uint64_t cntv_cval;
-    uint64_t cntp_ctl; /* emulated physical timer */
-    uint64_t cntp_cval;
+    uint64_t cntvoff; /* CNTVCT = CNTPCT - cntvoff, the same for all vCPUs of a VM */
+    Aarch64Timer virt;
+    Aarch64Timer phys;
+    bool muted;         /* bound, but between two runs: */
+    bool virt_was_open; /* ... IMASK is ours, the guest has left it clear */
+    bool phys_was_open;
 } Aarch64VTimer;
 
 typedef struct Aarch64VCpu {
@@ -106,19 +124,19 @@ extern const AxArchVCpuOps aarch64_vcpu_ops;
 extern const AxEptFormat aarch64_ept_format;
 
 /* Register ids beyond the general ones, see AX_REG_ARCH. */
-#define AARCH64_REG_PSTATE       (AX_REG_ARCH + 0u)
-#define AARCH64_REG_SYS(sysreg)  (AX_REG_ARCH + 0x10u + (AxRegId)(sysreg)) /* Aarch64SysReg */
-#define AARCH64_REG_CNTV_CTL     (AX_REG_ARCH + 0x80u)
-#define AARCH64_REG_CNTV_CVAL    (AX_REG_ARCH + 0x81u)
-#define AARCH64_REG_CNTVOFF      (AX_REG_ARCH + 0x82u)
-#define AARCH64_REG_CNTP_CTL     (AX_REG_ARCH + 0x83u)
-#define AARCH64_REG_CNTP_CVAL    (AX_REG_ARCH + 0x84u)
-#define AARCH64_REG_MDSCR        (AX_REG_ARCH + 0x85u)
-#define AARCH64_REG_ICH_VMCR     (AX_REG_ARCH + 0x90u)
-#define AARCH64_REG_ICH_AP0R(n)  (AX_REG_ARCH + 0x94u + (AxRegId)(n))
-#define AARCH64_REG_ICH_AP1R(n)  (AX_REG_ARCH + 0x98u + (AxRegId)(n))
-#define AARCH64_REG_FPSR         (AX_REG_ARCH + 0x9eu)
-#define AARCH64_REG_FPCR         (AX_REG_ARCH + 0x9fu)
-#define AARCH64_REG_Q_LOW(n)     (AX_REG_ARCH + 0xa0u + 2u * (AxRegId)(n))
-#define AARCH64_REG_Q_HIGH(n)    (AX_REG_ARCH + 0xa1u + 2u * (AxRegId)(n))
-#define AARCH64_REG_ICH_LR(n)    (AX_REG_ARCH + 0xe0u + (AxRegId)(n))
+#define AARCH64_REG_PSTATE      (AX_REG_ARCH + 0u)
+#define AARCH64_REG_SYS(sysreg) (AX_REG_ARCH + 0x10u + (AxRegId)(sysreg)) /* Aarch64SysReg */
+#define AARCH64_REG_CNTV_CTL    (AX_REG_ARCH + 0x80u)
+#define AARCH64_REG_CNTV_CVAL   (AX_REG_ARCH + 0x81u)
+#define AARCH64_REG_CNTVOFF     (AX_REG_ARCH + 0x82u)
+#define AARCH64_REG_CNTP_CTL    (AX_REG_ARCH + 0x83u)
+#define AARCH64_REG_CNTP_CVAL   (AX_REG_ARCH + 0x84u)
+#define AARCH64_REG_MDSCR       (AX_REG_ARCH + 0x85u)
+#define AARCH64_REG_ICH_VMCR    (AX_REG_ARCH + 0x90u)
+#define AARCH64_REG_ICH_AP0R(n) (AX_REG_ARCH + 0x94u + (AxRegId)(n))
+#define AARCH64_REG_ICH_AP1R(n) (AX_REG_ARCH + 0x98u + (AxRegId)(n))
+#define AARCH64_REG_FPSR        (AX_REG_ARCH + 0x9eu)
+#define AARCH64_REG_FPCR        (AX_REG_ARCH + 0x9fu)
+#define AARCH64_REG_Q_LOW(n)    (AX_REG_ARCH + 0xa0u + 2u * (AxRegId)(n))
+#define AARCH64_REG_Q_HIGH(n)   (AX_REG_ARCH + 0xa1u + 2u * (AxRegId)(n))
+#define AARCH64_REG_ICH_LR(n)   (AX_REG_ARCH + 0xe0u + (AxRegId)(n))
