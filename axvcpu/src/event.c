@@ -1,51 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Lock-free events. A poster first changes a bitmap (release), then sets a bit of `summary`
- * (seq_cst), then looks at the vCPU's state (seq_cst); a vCPU first changes its state (seq_cst),
+ * Lock-free events, the posting side. A poster first changes a bitmap (release), then sets a bit of
+ * `summary` (seq_cst), then looks at the state (seq_cst); a vCPU first changes its state (seq_cst),
  * then looks at `summary` (seq_cst), then at the bitmaps (acquire). In the one order of all seq_cst
  * operations either the vCPU sees the summary bit, and with it the bitmap, or the poster sees the
  * new state and wakes or kicks. Nothing here needs a fence besides.
  */
-#include <axvcpu/event.h>
-
+#include "event_bits.h"
 #include "internal.h"
-
-enum { SLOT_FREE, SLOT_WRITING, SLOT_FULL };
-
-_Static_assert(AX_IRQ_COUNT % 64 == 0, "the bitmaps consist of whole words");
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "events are lock-free");
-
-static uint64_t bit_of(uint32_t irq)
-{
-    return UINT64_C(1) << (irq % 64);
-}
-
-static bool set_bit(_Atomic uint64_t *bitmap, uint32_t irq)
-{
-    const uint64_t old = atomic_fetch_or_explicit(&bitmap[irq / 64], bit_of(irq),
-                                                  memory_order_acq_rel);
-
-    return (old & bit_of(irq)) == 0;
-}
-
-static bool clear_bit(_Atomic uint64_t *bitmap, uint32_t irq)
-{
-    const uint64_t old = atomic_fetch_and_explicit(&bitmap[irq / 64], ~bit_of(irq),
-                                                   memory_order_acq_rel);
-
-    return (old & bit_of(irq)) != 0;
-}
-
-static bool write_bit(_Atomic uint64_t *bitmap, uint32_t irq, bool value)
-{
-    return value ? set_bit(bitmap, irq) : clear_bit(bitmap, irq);
-}
-
-static bool test_bit(const _Atomic uint64_t *bitmap, uint32_t irq)
-{
-    return irq < AX_IRQ_COUNT &&
-           (atomic_load_explicit(&bitmap[irq / 64], memory_order_acquire) & bit_of(irq)) != 0;
-}
 
 static void fill(_Atomic uint64_t *bitmap, uint64_t value)
 {
@@ -205,92 +167,4 @@ void axvcpu_events_post_nmi(AxEvents *events)
 void axvcpu_events_post_kick(AxEvents *events)
 {
     announce(events, AX_EVENT_KICK);
-}
-
-// ---- taking ----
-
-uint32_t axvcpu_events_take_summary(AxEvents *events)
-{
-    if (atomic_load_explicit(&events->summary, memory_order_seq_cst) == 0) {
-        return 0;
-    }
-    return atomic_exchange_explicit(&events->summary, 0, memory_order_seq_cst);
-}
-
-uint64_t axvcpu_events_signalled(const AxEvents *events, uint32_t word)
-{
-    if (word >= AX_IRQ_WORDS) {
-        return 0;
-    }
-    return (atomic_load_explicit(&events->pending[word], memory_order_acquire) |
-            atomic_load_explicit(&events->level[word], memory_order_acquire)) &
-           atomic_load_explicit(&events->enabled[word], memory_order_acquire);
-}
-
-bool axvcpu_events_take_pending(AxEvents *events, uint32_t irq)
-{
-    return irq < AX_IRQ_COUNT && clear_bit(events->pending, irq);
-}
-
-void axvcpu_events_restore_pending(AxEvents *events, uint32_t irq)
-{
-    if (irq < AX_IRQ_COUNT) {
-        (void)set_bit(events->pending, irq);
-    }
-}
-
-bool axvcpu_events_level(const AxEvents *events, uint32_t irq)
-{
-    return test_bit(events->level, irq);
-}
-
-bool axvcpu_events_latched(const AxEvents *events, uint32_t irq)
-{
-    return test_bit(events->pending, irq);
-}
-
-bool axvcpu_events_enabled(const AxEvents *events, uint32_t irq)
-{
-    return test_bit(events->enabled, irq);
-}
-
-uint8_t axvcpu_events_priority(const AxEvents *events, uint32_t irq)
-{
-    return irq < AX_IRQ_COUNT ? atomic_load_explicit(&events->priority[irq], memory_order_acquire)
-                              : UINT8_MAX;
-}
-
-uint64_t axvcpu_events_take_requests(AxEvents *events, AxIrqRequest request, uint32_t word)
-{
-    if ((unsigned)request >= AX_IRQ_REQUEST_COUNT || word >= AX_IRQ_WORDS) {
-        return 0;
-    }
-    return atomic_exchange_explicit(&events->request[request][word], 0, memory_order_acquire);
-}
-
-bool axvcpu_events_take_exception(AxEvents *events, AxException *out)
-{
-    if (atomic_load_explicit(&events->exception_slot, memory_order_acquire) != SLOT_FULL) {
-        return false;
-    }
-    *out = events->exception;
-    atomic_store_explicit(&events->exception_slot, SLOT_FREE, memory_order_release);
-    return true;
-}
-
-bool axvcpu_events_any(const AxEvents *events)
-{
-    // A change of interrupt bits alone ends no wait; it must leave something signalled.
-    const uint32_t enders = AX_EVENT_REQUEST | AX_EVENT_EXCEPTION | AX_EVENT_NMI | AX_EVENT_KICK;
-
-    if ((atomic_load_explicit(&events->summary, memory_order_seq_cst) & enders) != 0 ||
-        atomic_load_explicit(&events->exception_slot, memory_order_acquire) == SLOT_FULL) {
-        return true;
-    }
-    for (uint32_t word = 0; word < AX_IRQ_WORDS; word++) {
-        if (axvcpu_events_signalled(events, word) != 0) {
-            return true;
-        }
-    }
-    return false;
 }

@@ -7,8 +7,8 @@
 static const char *const names[AX_EXIT_COUNT] = {AX_EXIT_LIST(EXIT_NAME)};
 #undef EXIT_NAME
 
-// The [complete] marks of exit.h. Kinds that are not named here wait for nothing. An MMIO access may
-// also turn out to hit RAM that is mapped on demand, which is answered by a retry.
+// The [complete] marks of exit.h. Kinds that are not named here wait for nothing. An MMIO access
+// may also turn out to hit RAM that is mapped on demand, which is answered by a retry.
 static const uint8_t completions[AX_EXIT_COUNT] = {
     [AX_EXIT_HYPERCALL] = AX_COMPLETE_CALL,
     [AX_EXIT_MMIO_READ] = AX_COMPLETE_READ | AX_COMPLETE_RETRY,

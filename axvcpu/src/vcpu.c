@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Life of a vCPU outside a pCPU: create, configure, reset, destroy. And what never changes of it. */
+/* A vCPU off the pCPU: create, configure, reset, destroy. And what never changes of it. */
 #include "internal.h"
 
 static bool has_life_calls(const AxArchVCpuOps *ops)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Events for a vCPU from anywhere: posts them (event.c), then moves the vCPU if it must move. Nobody
- * is kicked for a vCPU that takes its events before its next entry anyway.
+ * Events for a vCPU from anywhere: posts them (event.c), then moves the vCPU if it must move.
+ * Nobody is kicked for a vCPU that takes its events before its next entry anyway.
  */
 #include "internal.h"
 

@@ -26,7 +26,7 @@ typedef uint32_t AxRegId;
 #define AX_REG_GPR(n)  ((AxRegId)(n))
 #define AX_REG_PC      ((AxRegId)0x80)
 #define AX_REG_SP      ((AxRegId)0x81)
-#define AX_REG_RETURN  ((AxRegId)0x82) /* hypercall result */
+#define AX_REG_RETURN  ((AxRegId)0x82)         /* hypercall result */
 #define AX_REG_ARG(n)  ((AxRegId)(0x88 + (n))) /* first 6 arguments at boot and in hypercalls */
 #define AX_REG_ARG_MAX 6u
 #define AX_REG_ARCH    ((AxRegId)0x100)
@@ -80,7 +80,10 @@ typedef struct AxArchVCpuOps {
     AxError (*set_ept_root)(void *arch, AxEptRoot *root);
     AxError (*setup)(void *arch, const void *setup_config);
 
-    /* Loads/saves what stays on the pCPU between runs. On the pCPU of `percpu`, host IRQs any. */
+    /*
+     * Loads/saves what stays on the pCPU between runs. On the pCPU of `percpu`, host IRQs any. The
+     * vCPU counts as unbound after unbind, and not as bound after bind, when they fail.
+     */
     AxError (*bind)(void *arch, void *percpu);
     AxError (*unbind)(void *arch);
     /*
@@ -100,7 +103,11 @@ typedef struct AxArchVCpuOps {
     AxError (*complete_call)(void *arch, const AxVCpuExit *exit, AxError result, uint64_t value);
     AxError (*complete_fault)(void *arch, const AxVCpuExit *exit);
 
-    /* AX_ENOENT for an id that is not in reg_ids. Not running. */
+    /*
+     * AX_ENOENT for an unknown id, AX_EINVAL for a value that the register cannot hold, and nothing
+     * changes. Not running, and on its pCPU when bound. Whether a value is taken must not depend on
+     * other registers: axvcpu_set_regs() tries each of them alone first.
+     */
     AxError (*get_reg)(const void *arch, AxRegId reg, uint64_t *value);
     AxError (*set_reg)(void *arch, AxRegId reg, uint64_t value);
     /* Ids of the whole register file: all that a snapshot must hold. */

@@ -8,29 +8,29 @@
 #include <axvcpu/types.h>
 
 /* X(symbol, text for people) */
-#define AX_ERROR_LIST(X)                                                         \
-    X(AX_OK, "success")                                                          \
-    X(AX_EINVAL, "invalid argument")                                             \
-    X(AX_ESTATE, "not allowed in the present state")                             \
-    X(AX_EBUSY, "resource is in use")                                            \
-    X(AX_EAGAIN, "an event is pending, try again")                               \
-    X(AX_EEXIST, "already exists")                                               \
-    X(AX_ENOENT, "no such object")                                               \
-    X(AX_ENOMEM, "out of memory frames")                                         \
-    X(AX_ENOSPC, "table is full")                                                \
-    X(AX_ERANGE, "address or index is out of range")                             \
-    X(AX_EALIGN, "address or size is not aligned")                               \
-    X(AX_EOVERLAP, "ranges overlap")                                             \
-    X(AX_EPERM, "access right is missing")                                       \
-    X(AX_EFAULT, "guest address is not mapped")                                  \
-    X(AX_EFORMAT, "malformed image, table or blob")                              \
-    X(AX_ENOTSUP, "not supported")                                               \
-    X(AX_ENOHW, "virtualization hardware is missing")                            \
-    X(AX_EPRIVILEGE, "wrong privilege or exception level")                       \
-    X(AX_EFIRMWARE, "virtualization is locked off by firmware")                  \
-    X(AX_EWRONGCPU, "called on the wrong physical CPU")                          \
-    X(AX_EPENDING, "the last exit is not completed")                             \
-    X(AX_ENOEXIT, "no exit waits for this completion")                           \
+#define AX_ERROR_LIST(X)                                        \
+    X(AX_OK, "success")                                         \
+    X(AX_EINVAL, "invalid argument")                            \
+    X(AX_ESTATE, "not allowed in the present state")            \
+    X(AX_EBUSY, "resource is in use")                           \
+    X(AX_EAGAIN, "an event is pending, try again")              \
+    X(AX_EEXIST, "already exists")                              \
+    X(AX_ENOENT, "no such object")                              \
+    X(AX_ENOMEM, "out of memory frames")                        \
+    X(AX_ENOSPC, "table is full")                               \
+    X(AX_ERANGE, "address or index is out of range")            \
+    X(AX_EALIGN, "address or size is not aligned")              \
+    X(AX_EOVERLAP, "ranges overlap")                            \
+    X(AX_EPERM, "access right is missing")                      \
+    X(AX_EFAULT, "guest address is not mapped")                 \
+    X(AX_EFORMAT, "malformed image, table or blob")             \
+    X(AX_ENOTSUP, "not supported")                              \
+    X(AX_ENOHW, "virtualization hardware is missing")           \
+    X(AX_EPRIVILEGE, "wrong privilege or exception level")      \
+    X(AX_EFIRMWARE, "virtualization is locked off by firmware") \
+    X(AX_EWRONGCPU, "called on the wrong physical CPU")         \
+    X(AX_EPENDING, "the last exit is not completed")            \
+    X(AX_ENOEXIT, "no exit waits for this completion")          \
     X(AX_EBACKEND, "the backend failed in an unexpected way")
 
 typedef enum AxError {

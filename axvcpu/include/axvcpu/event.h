@@ -39,7 +39,8 @@ typedef struct AxException {
 
 /* Changes of interrupt state asked for by an interrupt controller model; see axvcpu_irq_request. */
 typedef enum AxIrqRequest {
-    AX_IRQ_CLEAR_PENDING, /* forget the latch, also where it waits in hardware */
+    /* Forget the latch. The post clears it; the backend clears what waits in hardware. */
+    AX_IRQ_CLEAR_PENDING,
     AX_IRQ_SET_ACTIVE,
     AX_IRQ_CLEAR_ACTIVE,
     AX_IRQ_REQUEST_COUNT
@@ -76,6 +77,7 @@ AX_MUST_CHECK AxError axvcpu_events_post_irq(AxEvents *events, uint32_t irq);
 AX_MUST_CHECK AxError axvcpu_events_set_level(AxEvents *events, uint32_t irq, bool high);
 AX_MUST_CHECK AxError axvcpu_events_enable_irq(AxEvents *events, uint32_t irq, bool enable);
 AX_MUST_CHECK AxError axvcpu_events_set_priority(AxEvents *events, uint32_t irq, uint8_t priority);
+/* AX_EINVAL when `request` is none. Withdraws a waiting request for the opposite. */
 AX_MUST_CHECK AxError axvcpu_events_request(AxEvents *events, uint32_t irq, AxIrqRequest request);
 /* AX_EBUSY when an exception waits already. */
 AX_MUST_CHECK AxError axvcpu_events_post_exception(AxEvents *events, const AxException *exception);
@@ -99,5 +101,8 @@ uint8_t axvcpu_events_priority(const AxEvents *events, uint32_t irq);
 uint64_t axvcpu_events_take_requests(AxEvents *events, AxIrqRequest request, uint32_t word);
 bool axvcpu_events_take_exception(AxEvents *events, AxException *out);
 
-/* Whether anything waits that would end a wait-for-interrupt. */
+/*
+ * Whether anything waits that would end a wait-for-interrupt: a signalled interrupt, an exception,
+ * an NMI, a kick, or a request, which may free an interrupt that the backend holds.
+ */
 bool axvcpu_events_any(const AxEvents *events);

@@ -69,7 +69,7 @@ typedef enum AxVCpuExitReason {
         AX_EXIT_COUNT
 } AxVCpuExitReason;
 
-/* Name of `reason` as in the summary of the demo, e.g. "mmio-read"; "?" for a value that is none. */
+/* Name of `reason` as in the demo's summary, e.g. "mmio-read"; "?" for a value that is none. */
 const char *axvcpu_exit_name(AxVCpuExitReason reason);
 
 /* Power state of a vCPU as firmware interfaces report it (PSCI AFFINITY_INFO, SBI HSM status). */
@@ -115,9 +115,9 @@ typedef struct AxVCpuExit {
         } interrupt;         /* EXTERNAL_INTERRUPT, INTERRUPT_END */
         struct {
             GuestPhysAddr addr;
-            MappingFlags access;   /* the rights that the access needed */
-            bool permission;       /* mapped, but a right is missing */
-            bool page_table_walk;  /* caused by the guest's own table walk */
+            MappingFlags access;  /* the rights that the access needed */
+            bool permission;      /* mapped, but a right is missing */
+            bool page_table_walk; /* caused by the guest's own table walk */
         } page_fault;
         struct {
             uint64_t target_cpu; /* MPIDR affinity on Arm, hart id on RISC-V, APIC id on x86 */

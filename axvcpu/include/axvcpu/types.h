@@ -14,7 +14,7 @@
 /* Size of a physical frame handed out by the HAL, in bytes. */
 #define AX_PAGE_SIZE UINT64_C(4096)
 
-/* Identifiers chosen by the host. A VM id and a vCPU id are small integers; ids need not be dense. */
+/* Chosen by the host. A VM id and a vCPU id are small integers; they need not be dense. */
 typedef uint32_t AxVMId;
 typedef uint32_t AxVCpuId;
 /* Index of a physical CPU, dense from 0, as returned by AxVCpuHal.this_pcpu. */
@@ -119,6 +119,6 @@ typedef uint32_t MappingFlags;
 #define AX_MAP_WRITE   (UINT32_C(1) << 1)
 #define AX_MAP_EXECUTE (UINT32_C(1) << 2)
 /* Device memory: uncached, no speculation, no gathering. Without it memory is normal write-back. */
-#define AX_MAP_DEVICE  (UINT32_C(1) << 3)
-#define AX_MAP_RIGHTS  (AX_MAP_READ | AX_MAP_WRITE | AX_MAP_EXECUTE)
-#define AX_MAP_ALL     (AX_MAP_RIGHTS | AX_MAP_DEVICE)
+#define AX_MAP_DEVICE (UINT32_C(1) << 3)
+#define AX_MAP_RIGHTS (AX_MAP_READ | AX_MAP_WRITE | AX_MAP_EXECUTE)
+#define AX_MAP_ALL    (AX_MAP_RIGHTS | AX_MAP_DEVICE)

@@ -11,9 +11,14 @@
  *
  *   a failing backend call ─▶ Invalid;  reset: any state but Running ─▶ Created
  *
- * A call in the wrong state returns AX_ESTATE and changes nothing. Calls that change the state are
- * made by one thread of control at a time per vCPU (its scheduler); those marked [any] may come
- * from any pCPU at any time, also while the vCPU runs: they are lock-free.
+ * A call in the wrong state returns AX_ESTATE and changes nothing; a NULL pointer for a result or
+ * an object is AX_EINVAL. Calls that change the state are made by one thread of control at a time
+ * per vCPU, its scheduler: who finds a vCPU awake must not take it over before the axvcpu_block()
+ * of the previous one has returned. Calls marked [any] may come from any pCPU at any time, also
+ * while the vCPU runs: they are lock-free. None may run at the same time as axvcpu_destroy().
+ *
+ * A backend that refuses an argument (AX_EINVAL, AX_ENOENT, AX_ERANGE, AX_EALIGN, AX_EPERM,
+ * AX_ENOTSUP from set_entry, set_ept_root or a register call) has not failed: nothing changes.
  */
 #pragma once
 
@@ -97,7 +102,10 @@ AX_MUST_CHECK AxError axvcpu_bind(AxVCpu *vcpu, AxPerCpu *percpu);
  */
 AX_MUST_CHECK AxError axvcpu_run(AxVCpu *vcpu, const AxVCpuExit **exit);
 
-/* Ready → Free, or a bound Blocked → Blocked and unbound. On the bound pCPU. */
+/*
+ * Ready → Free, or a bound Blocked → Blocked and unbound. AX_EWRONGCPU off the bound pCPU. When the
+ * backend fails the vCPU is Invalid, and off the pCPU all the same.
+ */
 AX_MUST_CHECK AxError axvcpu_unbind(AxVCpu *vcpu);
 
 /*
@@ -106,7 +114,10 @@ AX_MUST_CHECK AxError axvcpu_unbind(AxVCpu *vcpu);
  */
 AX_MUST_CHECK AxError axvcpu_block(AxVCpu *vcpu);
 
-/* [any] Blocked → Free or Ready (when bound), and kicks its pCPU; true when it was blocked. */
+/*
+ * [any] Blocked → Free or Ready (when bound), and kicks the pCPU it was last bound to, also when
+ * that is the caller's: it has somebody to schedule. True when it was blocked.
+ */
 bool axvcpu_wake(AxVCpu *vcpu);
 
 /*
@@ -115,7 +126,10 @@ bool axvcpu_wake(AxVCpu *vcpu);
  */
 AX_MUST_CHECK AxError axvcpu_reset(AxVCpu *vcpu);
 
-/* Any state but Running and not bound → Invalid, resources given back. AX_ESTATE otherwise. */
+/*
+ * Any state but Running and not bound → Invalid, resources given back. AX_ESTATE otherwise, and for
+ * a vCPU that is destroyed already. Only axvcpu_create() brings it back.
+ */
 AX_MUST_CHECK AxError axvcpu_destroy(AxVCpu *vcpu);
 
 /* ---- queries, all [any] ---- */
@@ -132,7 +146,10 @@ uint64_t axvcpu_exit_count(const AxVCpu *vcpu, AxVCpuExitReason reason);
 uint64_t axvcpu_handled_count(const AxVCpu *vcpu, AxVCpuExitReason reason);
 uint64_t axvcpu_run_time_ns(const AxVCpu *vcpu);
 
-/* ---- completing an exit: Ready, once. AX_ENOEXIT when none of that sort waits. ---- */
+/*
+ * ---- completing an exit: Ready, once, on the bound pCPU (AX_EWRONGCPU). AX_ENOEXIT when none of
+ * that sort waits. ----
+ */
 
 /*
  * MMIO, port or system-register read: writes the destination with the width and sign of the exit
@@ -155,7 +172,10 @@ AX_MUST_CHECK AxError axvcpu_complete_retry(AxVCpu *vcpu);
 /* Any exit that waits: the guest gets the fault of its architecture instead of an answer. */
 AX_MUST_CHECK AxError axvcpu_complete_fault(AxVCpu *vcpu);
 
-/* ---- registers: any state but Running and Invalid ---- */
+/*
+ * ---- registers: any state but Running and Invalid; a bound vCPU's on its pCPU (AX_EWRONGCPU),
+ * where some of the values are. AX_ENOENT for an id that the backend does not know. ----
+ */
 
 AX_MUST_CHECK AxError axvcpu_get_reg(const AxVCpu *vcpu, AxRegId reg, uint64_t *value);
 AX_MUST_CHECK AxError axvcpu_set_reg(AxVCpu *vcpu, AxRegId reg, uint64_t value);
@@ -170,7 +190,14 @@ const AxRegId *axvcpu_reg_ids(const AxVCpu *vcpu, size_t *count);
 AX_MUST_CHECK AxError axvcpu_get_regs(const AxVCpu *vcpu, uint64_t *values, size_t count);
 AX_MUST_CHECK AxError axvcpu_set_regs(AxVCpu *vcpu, const uint64_t *values, size_t count);
 
-/* ---- events, all [any], in any state but Invalid (AX_ESTATE). They wake and kick. ---- */
+/*
+ * ---- events, all [any], in any state but Invalid (AX_ESTATE). ----
+ *
+ * Each wakes a Blocked vCPU when it leaves something that ends a wait, and kicks the pCPU of one
+ * that runs on another pCPU than the caller's. Nobody is kicked for a vCPU that takes its events
+ * before its next entry anyway, nor when nothing changed (line already high, edge already latched).
+ * AX_ERANGE when `vector` >= AX_IRQ_COUNT, AX_EINVAL for a trigger or request that is none.
+ */
 
 /* Edge: latches `vector`. Level: raises the line; axvcpu_set_interrupt_level lowers it. */
 AX_MUST_CHECK AxError axvcpu_inject_interrupt(AxVCpu *vcpu, uint32_t vector, AxTrigger trigger);
@@ -179,20 +206,22 @@ AX_MUST_CHECK AxError axvcpu_set_interrupt_level(AxVCpu *vcpu, uint32_t vector, 
 AX_MUST_CHECK AxError axvcpu_enable_interrupt(AxVCpu *vcpu, uint32_t vector, bool enable);
 AX_MUST_CHECK AxError axvcpu_set_interrupt_priority(AxVCpu *vcpu, uint32_t vector,
                                                     uint8_t priority);
-AX_MUST_CHECK AxError axvcpu_request_interrupt(AxVCpu *vcpu, uint32_t vector,
-                                               AxIrqRequest request);
+AX_MUST_CHECK AxError axvcpu_request_interrupt(AxVCpu *vcpu, uint32_t vector, AxIrqRequest request);
 /* Latched, at a high level or waiting in hardware / active. All false for a bad vector. */
 AxIrqState axvcpu_interrupt_state(const AxVCpu *vcpu, uint32_t vector);
 /* AX_EBUSY when one waits already. */
 AX_MUST_CHECK AxError axvcpu_inject_exception(AxVCpu *vcpu, const AxException *exception);
 /* AX_ENOTSUP on an architecture without one. */
 AX_MUST_CHECK AxError axvcpu_inject_nmi(AxVCpu *vcpu);
-/* Makes a running vCPU leave the guest soon; a run that begins later returns at once, once. */
+/*
+ * Makes a running vCPU leave the guest soon; a run that begins later returns at once, once. Ends a
+ * wait like any event, so that a host can set a flag, kick, and know that the flag is looked at.
+ */
 void axvcpu_kick(AxVCpu *vcpu);
 
 /* ---- waiting ---- */
 
-/* Not running: whether an event waits that ends a wait-for-interrupt. */
+/* Whether an event waits that ends a wait-for-interrupt; only posted ones count while it runs. */
 bool axvcpu_wakeup_pending(const AxVCpu *vcpu);
-/* Not running: host time at which its own timer fires, AX_DEADLINE_NONE when none is armed. */
+/* Host time at which its own timer fires, AX_DEADLINE_NONE when none is armed or while it runs. */
 uint64_t axvcpu_next_deadline(const AxVCpu *vcpu);

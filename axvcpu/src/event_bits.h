@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Single bits of the event bitmaps, for the posting and the taking side. */
+#pragma once
+
+#include <axvcpu/event.h>
+
+enum { SLOT_FREE, SLOT_WRITING, SLOT_FULL };
+
+_Static_assert(AX_IRQ_COUNT % 64 == 0, "the bitmaps consist of whole words");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "events are lock-free");
+
+static inline uint64_t bit_of(uint32_t irq)
+{
+    return UINT64_C(1) << (irq % 64);
+}
+
+static inline bool set_bit(_Atomic uint64_t *bitmap, uint32_t irq)
+{
+    const uint64_t old = atomic_fetch_or_explicit(&bitmap[irq / 64], bit_of(irq),
+                                                  memory_order_acq_rel);
+
+    return (old & bit_of(irq)) == 0;
+}
+
+static inline bool clear_bit(_Atomic uint64_t *bitmap, uint32_t irq)
+{
+    const uint64_t old = atomic_fetch_and_explicit(&bitmap[irq / 64], ~bit_of(irq),
+                                                   memory_order_acq_rel);
+
+    return (old & bit_of(irq)) != 0;
+}
+
+static inline bool write_bit(_Atomic uint64_t *bitmap, uint32_t irq, bool value)
+{
+    return value ? set_bit(bitmap, irq) : clear_bit(bitmap, irq);
+}
+
+static inline bool test_bit(const _Atomic uint64_t *bitmap, uint32_t irq)
+{
+    return irq < AX_IRQ_COUNT &&
+           (atomic_load_explicit(&bitmap[irq / 64], memory_order_acquire) & bit_of(irq)) != 0;
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Lock-free events, the taking side; the rules of ordering are in event.c. */
+#include "event_bits.h"
+#include "internal.h"
+
+uint32_t axvcpu_events_take_summary(AxEvents *events)
+{
+    if (atomic_load_explicit(&events->summary, memory_order_seq_cst) == 0) {
+        return 0;
+    }
+    return atomic_exchange_explicit(&events->summary, 0, memory_order_seq_cst);
+}
+
+uint64_t axvcpu_events_signalled(const AxEvents *events, uint32_t word)
+{
+    if (word >= AX_IRQ_WORDS) {
+        return 0;
+    }
+    return (atomic_load_explicit(&events->pending[word], memory_order_acquire) |
+            atomic_load_explicit(&events->level[word], memory_order_acquire)) &
+           atomic_load_explicit(&events->enabled[word], memory_order_acquire);
+}
+
+bool axvcpu_events_take_pending(AxEvents *events, uint32_t irq)
+{
+    return irq < AX_IRQ_COUNT && clear_bit(events->pending, irq);
+}
+
+void axvcpu_events_restore_pending(AxEvents *events, uint32_t irq)
+{
+    if (irq < AX_IRQ_COUNT) {
+        (void)set_bit(events->pending, irq);
+    }
+}
+
+bool axvcpu_events_level(const AxEvents *events, uint32_t irq)
+{
+    return test_bit(events->level, irq);
+}
+
+bool axvcpu_events_latched(const AxEvents *events, uint32_t irq)
+{
+    return test_bit(events->pending, irq);
+}
+
+bool axvcpu_events_enabled(const AxEvents *events, uint32_t irq)
+{
+    return test_bit(events->enabled, irq);
+}
+
+uint8_t axvcpu_events_priority(const AxEvents *events, uint32_t irq)
+{
+    return irq < AX_IRQ_COUNT ? atomic_load_explicit(&events->priority[irq], memory_order_acquire)
+                              : UINT8_MAX;
+}
+
+uint64_t axvcpu_events_take_requests(AxEvents *events, AxIrqRequest request, uint32_t word)
+{
+    if ((unsigned)request >= AX_IRQ_REQUEST_COUNT || word >= AX_IRQ_WORDS) {
+        return 0;
+    }
+    return atomic_exchange_explicit(&events->request[request][word], 0, memory_order_acquire);
+}
+
+bool axvcpu_events_take_exception(AxEvents *events, AxException *out)
+{
+    if (atomic_load_explicit(&events->exception_slot, memory_order_acquire) != SLOT_FULL) {
+        return false;
+    }
+    *out = events->exception;
+    atomic_store_explicit(&events->exception_slot, SLOT_FREE, memory_order_release);
+    return true;
+}
+
+bool axvcpu_events_any(const AxEvents *events)
+{
+    // A change of interrupt bits alone ends no wait; it must leave something signalled.
+    const uint32_t enders = AX_EVENT_REQUEST | AX_EVENT_EXCEPTION | AX_EVENT_NMI | AX_EVENT_KICK;
+
+    if ((atomic_load_explicit(&events->summary, memory_order_seq_cst) & enders) != 0 ||
+        atomic_load_explicit(&events->exception_slot, memory_order_acquire) == SLOT_FULL) {
+        return true;
+    }
+    for (uint32_t word = 0; word < AX_IRQ_WORDS; word++) {
+        if (axvcpu_events_signalled(events, word) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
