@@ -15,7 +15,7 @@
 #define AX_REGIONS_MAX 32u
 
 typedef enum AxRegionKind {
-    AX_REGION_LINEAR,   /* host memory lent by the caller, gpa → hpa with one offset */
+    AX_REGION_LINEAR, /* host memory lent by the caller, gpa → hpa with one offset */
     AX_REGION_POPULATED /* RAM of this address space, allocated when mapped */,
     AX_REGION_ON_DEMAND, /* RAM of this address space, allocated page by page on first use */
 } AxRegionKind;

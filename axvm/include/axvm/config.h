@@ -30,6 +30,7 @@ typedef enum AxImageFormat {
 typedef enum AxEmuDeviceType {
     AX_EMU_INTERRUPT_CONTROLLER = 0x1,
     AX_EMU_CONSOLE = 0x2,
+    AX_EMU_SCRATCH = 0xf0, /* ours: a page that traps, for tests (devices/scratch.h) */
 } AxEmuDeviceType;
 
 typedef struct AxBlob {

@@ -7,19 +7,19 @@
 
 /* What a header tells, before anything is copied. */
 typedef struct AxImageInfo {
-    AxImageFormat format;   /* never AUTO */
-    uint64_t load_offset;   /* from a 2 MiB aligned base (Linux: text_offset) */
-    uint64_t load_align;    /* of that base */
-    uint64_t memory_size;   /* memory it needs from its load address, >= file size */
-    uint64_t entry_offset;  /* from the load address */
+    AxImageFormat format;  /* never AUTO */
+    uint64_t load_offset;  /* from a 2 MiB aligned base (Linux: text_offset) */
+    uint64_t load_align;   /* of that base */
+    uint64_t memory_size;  /* memory it needs from its load address, >= file size */
+    uint64_t entry_offset; /* from the load address */
 } AxImageInfo;
 
 /*
  * AX_EFORMAT with a sentence in *why: too short, wrong magic, big-endian, wrong page size, sizes
  * that do not fit. AX_IMAGE_RAW accepts anything but an empty blob. AUTO: raw when no magic fits.
  */
-AX_MUST_CHECK AxError axvm_image_probe(AxImageFormat format, const AxBlob *image,
-                                       AxImageInfo *info, const char **why);
+AX_MUST_CHECK AxError axvm_image_probe(AxImageFormat format, const AxBlob *image, AxImageInfo *info,
+                                       const char **why);
 
 /* Where the parts of a VM's boot image lie; none overlap, all inside one RAM region. */
 typedef struct AxBootLayout {

@@ -68,7 +68,7 @@ extern const AxMachineOps axvm_machine_aarch64;
 typedef struct AxVMVCpu {
     AxVCpu vcpu;
     AxArchVCpuImpl arch;
-    uint64_t cpu_address;  /* MPIDR affinity, hart id, APIC id */
+    uint64_t cpu_address;   /* MPIDR affinity, hart id, APIC id */
     _Atomic uint32_t power; /* AxCpuPower */
 } AxVMVCpu;
 
@@ -135,9 +135,9 @@ AX_MUST_CHECK AxError axvm_stop(AxVM *vm, AxVMStopReason reason);
 /* Stopped → Loaded: RAM cleared, images loaded again, devices and vCPUs reset. None bound. */
 AX_MUST_CHECK AxError axvm_reset(AxVM *vm, const char **why);
 
-AxVMStatus axvm_status(const AxVM *vm);           /* any pCPU */
-AxVMStopReason axvm_stop_reason(const AxVM *vm);  /* Stopped */
-AxVCpu *axvm_vcpu(const AxVM *vm, AxVCpuId id);   /* NULL when there is none */
+AxVMStatus axvm_status(const AxVM *vm);          /* any pCPU */
+AxVMStopReason axvm_stop_reason(const AxVM *vm); /* Stopped */
+AxVCpu *axvm_vcpu(const AxVM *vm, AxVCpuId id);  /* NULL when there is none */
 uint32_t axvm_vcpu_count(const AxVM *vm);
 /* Whether the scheduler should give this vCPU a pCPU: VM Running, powered on, not Blocked. */
 bool axvm_vcpu_runnable(const AxVM *vm, AxVCpuId id);
