@@ -53,10 +53,16 @@ class Report:
             print(line, flush=True)
 
     def case(self, suite, name, function, *args):
-        """One case: returns its detail, or raises driver.CaseFailed, driver.Skipped or MachineError."""
+        """One case: returns its detail, or raises driver.CaseFailed, driver.Skipped or MachineError.
+
+        A guest that prints TAP returns a driver.Tap instead, whose checks count as well.
+        """
         start = time.monotonic()
         try:
             detail = function(*args) or ""
+            if isinstance(detail, driver.Tap):
+                for check, result, reason in tap_results(detail.text):
+                    self.add(suite, f"{name}: {check}", result, reason, quiet=True)
             self.add(suite, name, PASS, f"{detail} ({time.monotonic() - start:.1f} s)".strip())
             return True
         except driver.Skipped as reason:

@@ -5,7 +5,7 @@
     mkbundle.py -o OUT [--set FIELD=VALUE]... [--append WORDS] VM.toml...
     mkbundle.py --list BUNDLE
 
-Every TOML file describes one VM, with the field names of axvisor; docs/guests.md lists them.
+Every TOML file describes one VM, with the field names of axvisor; docs/bundle.md says more.
 Paths in a file are relative to that file. Errors name file, section and field; status 2, no output.
 """
 import argparse
@@ -27,6 +27,9 @@ IMAGE_ALIGN = 0x1000
 MAX_CPUS = 8
 MAX_NAME = 31
 MAX_CMDLINE = 2047
+MAX_REGIONS = 8
+MAX_DEVICES = 16
+MAX_DEVICE_CONFIG = 8
 U32_MAX = (1 << 32) - 1
 ADDR_LIMIT = 1 << 48
 MAX_IRQ = 1019
@@ -35,8 +38,9 @@ FLAG_READ = 0x1
 MAP_TYPES = {0: "alloc", 1: "identical", 2: "reserved"}
 FORMATS = ("auto", "linux-arm64", "raw")
 
-TYPE_INTERRUPT_CONTROLLER, TYPE_CONSOLE = 0x1, 0x2
-DEVICE_TYPES = {TYPE_INTERRUPT_CONTROLLER: "interrupt-controller", TYPE_CONSOLE: "console"}
+TYPE_INTERRUPT_CONTROLLER, TYPE_CONSOLE, TYPE_SCRATCH = 0x1, 0x2, 0xF0
+DEVICE_TYPES = {TYPE_INTERRUPT_CONTROLLER: "interrupt controller", TYPE_CONSOLE: "console",
+                TYPE_SCRATCH: "scratch page, for tests"}
 DISTRIBUTOR_SIZE = 0x10000
 REDISTRIBUTOR_STRIDE = 0x20000
 
@@ -103,10 +107,12 @@ def one_of(*choices):
     return check
 
 
-def a_list(item):
+def a_list(item, most=None):
     def check(value):
         if not isinstance(value, list):
             raise ValueError(f"must be a list, not {toml_type(value)}")
+        if most is not None and len(value) > most:
+            raise ValueError(f"has {len(value)} entries, at most {most} are possible")
         return [numbered(index, item, entry) for index, entry in enumerate(value)]
     return check
 
@@ -161,7 +167,8 @@ def toml_type(value):
 
 a_region = a_record(("gpa", "size", "flags", "map_type"), (an_address, a_number(0, ADDR_LIMIT), a_u32, a_u32))
 an_emulated = a_record(("name", "base", "length", "irq", "type", "config"),
-                       (a_name, an_address, a_number(0, ADDR_LIMIT), a_number(0, MAX_IRQ), a_u32, a_list(a_u32)),
+                       (a_name, an_address, a_number(0, ADDR_LIMIT), a_number(0, MAX_IRQ), a_u32,
+                        a_list(a_u32, MAX_DEVICE_CONFIG)),
                        optional=1)
 a_passthrough = a_record(("name", "gpa", "hpa", "length", "irq"),
                          (a_name, an_address, an_address, a_number(0, ADDR_LIMIT), a_number(0, MAX_IRQ)))
@@ -196,11 +203,11 @@ SCHEMA = {
         "ramdisk_load_addr": (an_address, None),
         "disk_path": (unsupported("there is no disk device"), None),
         "cmdline": (a_command_line, ""),
-        "memory_regions": (a_list(a_region), REQUIRED),
+        "memory_regions": (a_list(a_region, MAX_REGIONS), REQUIRED),
     },
     "devices": {
-        "emu_devices": (a_list(an_emulated), []),
-        "passthrough_devices": (a_list(a_passthrough), []),
+        "emu_devices": (a_list(an_emulated, MAX_DEVICES), []),
+        "passthrough_devices": (a_list(a_passthrough, MAX_DEVICES), []),
         "excluded_devices": (empty_or(unsupported("only what passthrough_devices lists is passed through")), []),
         "passthrough_addresses": (empty_or(unsupported("use passthrough_devices")), []),
         "interrupt_mode": (an_interrupt_mode, "emulated"),

@@ -24,6 +24,17 @@ class Skipped(Exception):
     pass
 
 
+class Tap:
+    """The result of a case whose guest printed checks as TAP."""
+
+    def __init__(self, text, detail):
+        self.text = text
+        self._detail = detail
+
+    def __str__(self):
+        return self._detail
+
+
 class Console:
     """A running command. `text` is all it printed so far, without carriage returns."""
 
