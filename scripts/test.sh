@@ -4,4 +4,4 @@
 set -euo pipefail
 scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 command -v python3 >/dev/null || "$scripts/setup.sh" test
-exec python3 "$scripts/test.py" "$@"
+exec python3 "$scripts/suites.py" "$@"

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the modules under tools/ and scripts/ importable, and holds what the tests share."""
+"""Makes the modules of the tools, scripts and system tests importable, and holds what the tests share."""
 import contextlib
 import io
 import pathlib
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-for folder in ("tools", "scripts"):
+for folder in ("tools", "scripts", "tests/system"):
     if str(ROOT / folder) not in sys.path:
         sys.path.insert(0, str(ROOT / folder))
 
