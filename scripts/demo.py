@@ -7,14 +7,18 @@ is 0 if the hypervisor says that every VM ended well, 1 if not, 2 if it could no
 """
 import argparse
 import dataclasses
+import os
 import pathlib
+import selectors
 import subprocess
 import sys
+import time
 
 import guest
 import machine
 
 DEFAULT_TIMEOUT = 120
+TAIL_SIZE = 65536
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,22 +111,47 @@ def emulator_command(args, image, bundle):
     return machine.command(args.arch, image, bundle, args.cpu, args.mem, serial)
 
 
+def relay(emulator, timeout):
+    """Pass the emulator's output on until it ends; returns the last of it. TimeoutExpired on time."""
+    end = time.monotonic() + timeout if timeout else None
+    tail = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(emulator.stdout, selectors.EVENT_READ)
+        while True:
+            left = end - time.monotonic() if end else None
+            if left is not None and left <= 0:
+                raise subprocess.TimeoutExpired(emulator.args, timeout)
+            if not selector.select(left):
+                continue
+            data = os.read(emulator.stdout.fileno(), 65536)
+            if not data:
+                return tail.decode("utf-8", "replace")
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+            tail = (tail + data)[-TAIL_SIZE:]
+
+
+def stop(emulator):
+    """Ends the emulator, which then gives the terminal back as it was."""
+    emulator.terminate()
+    emulator.wait()
+
+
 def run(args, command):
     timeout = args.timeout or (None if GUESTS[args.guest].interactive else DEFAULT_TIMEOUT)
-    with subprocess.Popen(command) as emulator:
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as emulator:
         try:
-            status = emulator.wait(timeout)
+            output = relay(emulator, timeout)
+            status = emulator.wait()
         except subprocess.TimeoutExpired:
-            emulator.terminate()
-            emulator.wait()
+            stop(emulator)
             print(f"\ndemo.sh: stopped after {timeout} s (--timeout changes that)", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            emulator.terminate()
-            emulator.wait()
+            stop(emulator)
             return 130
-    if status:
-        print(f"demo.sh: the hypervisor ended with status {status}: not every VM ended well", file=sys.stderr)
+    if not machine.ended_well(status, output):
+        print("demo.sh: not every VM ended well", file=sys.stderr)
         return 1
     return 0
 

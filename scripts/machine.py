@@ -6,6 +6,7 @@ scripts/demo.py and tests/system both start the hypervisor through this module.
 import dataclasses
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -77,12 +78,21 @@ def make_bundle(output, tomls, overrides=(), append=""):
     return output
 
 
+def ended_well(status, output):
+    """Whether every VM ended well: the last line that the hypervisor wrote says so.
+
+    The emulator could pass on an exit status by semihosting, but it offers semihosting calls to the
+    guests too, and with them the files of this machine. So it stays off, and the console decides.
+    """
+    said = re.findall(r"^\[axvm\] (.*)", output.replace("\r", ""), re.M)
+    return status == 0 and bool(said) and said[-1].startswith("all VMs ended: success")
+
+
 def command(arch, image, bundle=None, cpu=None, mem=1024, serial=("-serial", "stdio"), extra=()):
-    """The emulator's command line. Its exit status is the one that the hypervisor ends with."""
+    """The emulator's command line."""
     this = ARCHS[arch]
     words = [this.emulator, *this.options, "-cpu", cpu or this.cpu, "-smp", "1", "-m", str(mem),
-             "-nographic", "-nodefaults", *serial, "-no-reboot",
-             "-semihosting-config", "enable=on,target=native", "-kernel", str(image)]
+             "-nographic", "-nodefaults", *serial, "-no-reboot", "-kernel", str(image)]
     if bundle:
         words += ["-initrd", str(bundle)]
     return words + list(extra)

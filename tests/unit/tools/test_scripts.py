@@ -12,6 +12,7 @@ from unittest import mock
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import tools_path  # noqa: E402
 import guest  # noqa: E402
+import machine  # noqa: E402
 
 SCRIPTS = tools_path.ROOT / "scripts"
 
@@ -55,6 +56,24 @@ class Options(unittest.TestCase):
     def test_setup_says_nothing_when_nothing_is_missing(self):
         done = run("setup.sh")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+
+class End(unittest.TestCase):
+    GOOD = "[axvm] all VMs ended: success\n"
+
+    def test_the_last_line_of_the_hypervisor_decides(self):
+        for status, output, well in (
+                (0, self.GOOD, True),
+                (0, self.GOOD.replace("\n", "\r\n"), True),
+                (0, "guest text\n" + self.GOOD + "more\n", True),
+                (1, self.GOOD, False),
+                (0, "", False),
+                (0, self.GOOD.replace("success", "failure"), False),
+                (0, "guest: " + self.GOOD, False),
+                (0, self.GOOD + "[axvm] error: stopped\n", False),
+                (0, "[axvm] error: no bundle\n", False)):
+            with self.subTest(status=status, output=output):
+                self.assertEqual(machine.ended_well(status, output), well)
 
 
 class GuestCache(unittest.TestCase):
