@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "layout.h"
+
+ENTRY(_start)
+
+PHDRS
+{
+    text PT_LOAD FLAGS(5);
+    rodata PT_LOAD FLAGS(4);
+    data PT_LOAD FLAGS(6);
+}
+
+SECTIONS
+{
+    . = IMAGE_BASE;
+    image_start = .;
+    .text : {
+        KEEP(*(.head))
+        *(.text .text.*)
+    } :text
+
+    . = ALIGN(PAGE_SIZE);
+    image_rodata = .;
+    .rodata : {
+        *(.rodata .rodata.*)
+    } :rodata
+
+    . = ALIGN(PAGE_SIZE);
+    image_data = .;
+    .data : {
+        *(.data .data.*)
+        . = ALIGN(16);
+    } :data
+    .bss (NOLOAD) : ALIGN(16) {
+        image_bss = .;
+        *(.bss .bss.* COMMON)
+        . = ALIGN(64);
+        image_bss_end = .;
+    } :data
+
+    /* What lies below a stack is not mapped. */
+    . = ALIGN(. + STACK_SIZE, 2 * STACK_SIZE);
+    stacks = .;
+    . += STACK_SIZE;
+    stack_top = .;
+    . = ALIGN(PAGE_SIZE);
+    image_end = .;
+
+    image_data_end = image_bss_end;
+    image_memory_size = image_end - image_start;
+
+    .got : { *(.got .got.plt .igot .igot.plt) } :data
+    ASSERT(SIZEOF(.got) == 0, "a GOT needs run-time relocation")
+
+    /DISCARD/ : {
+        *(.comment)
+        *(.note .note.*)
+        *(.eh_frame .eh_frame_hdr)
+        *(.ARM.attributes)
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the demo needs of an architecture and a board. One folder src/<arch>/ implements it; one
+ * folder is compiled. All functions run on the calling pCPU, host interrupts are always masked.
+ */
+#pragma once
+
+#include "hostinfo.h"
+
+#include <axvcpu/types.h>
+
+/* Ends the machine; `success` becomes the emulator's exit status where there is a way to tell it. */
+_Noreturn void platform_exit(bool success);
+
+/*
+ * Makes [base, base + size) accessible at the same address, as memory or as device registers. The
+ * hypervisor's image keeps its rights. False when the page tables are used up.
+ */
+bool platform_map(uint64_t base, uint64_t size, bool device);
+
+/* The machine as `info` describes it: console, interrupt controller, timer. */
+void platform_init(const HostInfo *info);
+/* The same for the calling secondary pCPU's own parts. */
+void platform_init_pcpu(const HostInfo *info);
+
+/* ---- console ---- */
+void uart_put(uint8_t byte);
+/* False when nothing was typed. */
+bool uart_get(uint8_t *byte);
+
+/* ---- time ---- */
+uint64_t time_now_ns(void);
+/* One interrupt at host time `deadline_ns`; AX_DEADLINE_NONE (UINT64_MAX) switches it off. */
+void time_arm(uint64_t deadline_ns);
+
+/* ---- interrupts: see AxVCpuHal ---- */
+uint64_t irq_fetch(void);
+void irq_handle(uint64_t vector);
+void irq_set_active(uint64_t vector, bool active);
+void irq_kick(AxPCpuId pcpu);
+/* Returns when an interrupt is pending, which stays pending. */
+void irq_wait(void);
+
+AxPCpuId this_pcpu(void);
