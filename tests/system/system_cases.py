@@ -25,8 +25,23 @@ kernel_load_addr = 0x40080000
 entry_point = 0x40080000
 memory_regions = [[0x40000000, 0x1000000, 0x7, 0]]
 """
-# hvc #0 with PSCI SYSTEM_OFF, then a loop: ldr w0, 1f; hvc #0; b .; 1: .word 0x84000008
-RAW_GUEST = bytes.fromhex("60000018" "020000d4" "00000014" "08000084")
+
+
+def code(*words):
+    return b"".join(word.to_bytes(4, "little") for word in words)
+
+
+POWER_OFF = code(0x52B08000, 0x72800100, 0xD4000002, 0x14000000)  # w0 = PSCI SYSTEM_OFF; hvc #0; b .
+
+# Guests that misbehave. Each runs beside one that powers off, which must not notice.
+BAD_GUESTS = (
+    ("loops for ever", code(0x14000000)),  # b .
+    ("waits for nothing", code(0xD503207F, 0x17FFFFFF)),  # 1: wfi; b 1b
+    ("reads where nothing is", code(0xD2BBD5A0, 0xF9400001, 0x14000000)),  # ldr x1, [0xdead0000]; b .
+    ("jumps where nothing is", code(0xD2820000, 0xD61F0000)),  # br 0x1000
+    ("makes a secure call", code(0x52B08000, 0x72800100, 0xD4000003, 0x14000000)),  # smc #0
+    ("makes a semihosting call", code(0xD2800300, 0xD45E0000, 0x14000000)),  # SYS_EXIT; hlt #0xf000; b .
+)
 
 
 def check_summary(console, result="success"):
@@ -69,7 +84,7 @@ def run_bad(arch, name, pattern, image, **options):
 
 # ---- bundles ----
 
-def raw_bundle(toml=GOOD_TOML, kernel=RAW_GUEST):
+def raw_bundle(toml=GOOD_TOML, kernel=POWER_OFF):
     directory = driver.scratch("bundle/kernel.raw").parent
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "kernel.raw").write_bytes(kernel)
@@ -84,16 +99,30 @@ def run_raw_bundle(arch, image):
         check_summary(console)
 
 
-def run_two_vms(arch, image):
+def two_vm_bundle(name, victim):
+    """VM `victim` runs the code given, VM `other` powers off."""
     directory = driver.scratch("bundle/kernel.raw").parent
-    raw_bundle()
-    (directory / "other.toml").write_text(GOOD_TOML.replace("id = 1", "id = 2").replace("victim", "other"))
-    path = driver.scratch("two.bundle")
+    raw_bundle(kernel=victim)
+    (directory / "other.raw").write_bytes(POWER_OFF)
+    (directory / "other.toml").write_text(GOOD_TOML.replace("id = 1", "id = 2").replace("victim", "other")
+                                          .replace("kernel.raw", "other.raw"))
+    path = driver.scratch(name)
     path.write_bytes(mkbundle.build(mkbundle.load_vms([directory / "vm.toml", directory / "other.toml"])))
+    return path
+
+
+def run_two_vms(arch, image):
+    path = two_vm_bundle("two.bundle", POWER_OFF)
     with driver.emulator("system-two-vms", arch, image, BOOT_TIMEOUT, bundle=path) as console:
         check_summary(console)
         for name in ("victim", "other"):
             console.search(rf'^\[axvm\] vm \d+ "{name}": ended: power-off')
+
+
+def run_bad_guest(arch, name, victim, image):
+    path = two_vm_bundle("bad-guest.bundle", victim)
+    with driver.emulator(f"system-{name}", arch, image, ERROR_TIMEOUT, bundle=path) as console:
+        console.expect(r'^\[axvm\] vm \d+ "other": ended: power-off')
 
 
 def with_tree(change):
@@ -210,5 +239,7 @@ def cases(arch):
     yield "two VMs from a bundle", bind(run_two_vms, arch)
     yield "machine without EL2", bind(run_without_el2, arch)
     yield "machine with a GICv2", bind(run_with_gicv2, arch)
+    for name, victim in BAD_GUESTS:
+        yield f"beside a guest that {name}", bind(run_bad_guest, arch, name, victim)
     for name, make, pattern in BAD_BUNDLES:
         yield name, bind(run_bad_bundle, arch, name, make, pattern)
