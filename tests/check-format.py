@@ -28,6 +28,7 @@ def without_spdx(paths):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--clang-format', default='clang-format')
+    parser.add_argument('--fix', action='store_true', help='rewrite the files instead')
     parser.add_argument('root')
     args = parser.parse_args()
 
@@ -36,7 +37,8 @@ def main():
         print(f'{path}: no SPDX line on top', file=sys.stderr)
         status = 1
     sources = tracked(args.root, ('*.c', '*.h'))
-    if sources and subprocess.run([args.clang_format, '--dry-run', '--Werror', *sources]).returncode:
+    mode = ['-i'] if args.fix else ['--dry-run', '--Werror']
+    if sources and subprocess.run([args.clang_format, *mode, *sources]).returncode:
         status = 1
     print(f'{len(sources)} files')
     sys.exit(status)
