@@ -4,8 +4,10 @@
 
 #include "arm_hw.h"
 
+#include <assert.h>
 #include <axvcpu-arm/percpu.h>
 #include <axvcpu-arm/vcpu.h>
+#include <stdatomic.h>
 
 // What an exit handler decides.
 typedef enum Aarch64Next {
@@ -22,11 +24,19 @@ typedef enum Aarch64Vector {
     AARCH64_VECTOR_SERROR = 3,
 } Aarch64Vector;
 
-// ---- world_switch.S (simulated in host builds) ----
+// ---- world_switch.S, fp.S (simulated in hosted builds) ----
 // aarch64_enter_guest(regs) is in arm_hw.h: it returns the vector of the exit with *regs updated.
 extern char aarch64_vectors[];
 void aarch64_fp_save(Aarch64Fp *fp);
 void aarch64_fp_load(const Aarch64Fp *fp);
+
+// ---- detect.c ----
+void aarch64_features_read(Aarch64Features *features);
+
+// ---- percpu.c ----
+// VBAR_EL2 of the host with the number of enabled pCPUs in its zero bits 10:0. world_switch.S needs
+// it when an exception is taken at EL2 on our vectors, where no register is free to find a pCPU.
+extern _Atomic uint64_t aarch64_host_vbar;
 
 // ---- run.c ----
 AxError aarch64_run(void *arch, AxVCpuExit *exit);
@@ -35,9 +45,17 @@ AxError aarch64_run(void *arch, AxVCpuExit *exit);
 void aarch64_state_reset(Aarch64VCpu *vcpu);
 void aarch64_state_load(Aarch64VCpu *vcpu);
 void aarch64_state_save(Aarch64VCpu *vcpu);
-// FP: trapped until first use after a bind.
+// HCR_EL2 of a guest that does not trap waiting.
+uint64_t aarch64_hcr_base(void);
+// Sets a bit of the guest's HCR_EL2, e.g. HCR_EL2_VSE, bound or not.
+void aarch64_hcr_set(Aarch64VCpu *vcpu, uint64_t bits);
+// CPTR_EL2 while in the guest.
+uint64_t aarch64_cptr(const Aarch64VCpu *vcpu);
+// FP: trapped until first use after a bind. aarch64_fp_use is called inside run only.
 void aarch64_fp_use(Aarch64VCpu *vcpu);
 void aarch64_fp_release(Aarch64VCpu *vcpu);
+// The guest's FP registers, wherever they are.
+void aarch64_fp_peek(const Aarch64VCpu *vcpu, Aarch64Fp *out);
 // A live EL1 register of a bound vCPU, from the hardware; of another one from memory.
 uint64_t aarch64_sysreg_get(const Aarch64VCpu *vcpu, Aarch64SysReg reg);
 void aarch64_sysreg_set(Aarch64VCpu *vcpu, Aarch64SysReg reg, uint64_t value);
@@ -46,7 +64,9 @@ void aarch64_sysreg_set(Aarch64VCpu *vcpu, Aarch64SysReg reg, uint64_t value);
 AxError aarch64_get_reg(const void *arch, AxRegId reg, uint64_t *value);
 AxError aarch64_set_reg(void *arch, AxRegId reg, uint64_t value);
 extern const AxRegId aarch64_reg_ids[];
-extern const size_t aarch64_reg_id_count;
+#define AARCH64_REG_ID_COUNT                                                                       \
+    (31u + 2u + AARCH64_SYSREG_COUNT + 5u + 1u + 1u + 2u * AARCH64_APR_MAX + AARCH64_LR_MAX + 2u + \
+     64u)
 // General register by its encoding, 31 = XZR.
 uint64_t aarch64_x(const Aarch64VCpu *vcpu, uint32_t n);
 void aarch64_set_x(Aarch64VCpu *vcpu, uint32_t n, uint64_t value);
@@ -54,6 +74,9 @@ void aarch64_set_x(Aarch64VCpu *vcpu, uint32_t n, uint64_t value);
 // ---- exit.c: synchronous exits by exception class, one const table ----
 Aarch64Next aarch64_handle_sync(Aarch64VCpu *vcpu, AxVCpuExit *exit);
 Aarch64Next aarch64_handle_serror(Aarch64VCpu *vcpu, AxVCpuExit *exit);
+// Both count what they finish themselves in env.stats->handled.
+// *exit for what has no treatment, with the raw syndrome; always AARCH64_EXIT.
+Aarch64Next aarch64_exit_unhandled(const Aarch64VCpu *vcpu, AxVCpuExit *exit);
 // Completions, the counterpart of what handle_sync handed out.
 AxError aarch64_complete_read(void *arch, const AxVCpuExit *exit, uint64_t value);
 AxError aarch64_complete_write(void *arch, const AxVCpuExit *exit);
@@ -66,8 +89,15 @@ void aarch64_advance_pc(Aarch64VCpu *vcpu);
 Aarch64Next aarch64_handle_data_abort(Aarch64VCpu *vcpu, AxVCpuExit *exit);
 Aarch64Next aarch64_handle_instruction_abort(Aarch64VCpu *vcpu, AxVCpuExit *exit);
 
-// The second transfer of a pair whose first was completed: run calls it before it enters the guest
-// whenever vcpu->split_step is not 0. AARCH64_EXIT with *exit filled, or AARCH64_RESUME.
+// Values of vcpu->split_step: the second transfer of a pair access, after the first was completed.
+enum {
+    AARCH64_SPLIT_NONE,
+    AARCH64_SPLIT_DUE,
+    AARCH64_SPLIT_OUT, // handed out
+};
+AxError aarch64_complete_mmio(Aarch64VCpu *vcpu, const AxVCpuExit *exit, uint64_t value);
+// run calls it first of all when vcpu->split_step is not 0, before events change the guest's PC.
+// AARCH64_EXIT with *exit filled, or AARCH64_RESUME.
 Aarch64Next aarch64_resume_split(Aarch64VCpu *vcpu, AxVCpuExit *exit);
 
 // One A64 load or store of general registers. Sizes in bytes.
@@ -101,6 +131,11 @@ void aarch64_inject_sync(Aarch64VCpu *vcpu, uint64_t esr, bool has_far, uint64_t
 void aarch64_inject_undefined(Aarch64VCpu *vcpu);
 // External abort on the faulting data or instruction access of vcpu->syndrome.
 void aarch64_inject_abort(Aarch64VCpu *vcpu, bool instruction);
+// The same with the fault status code `fsc`.
+void aarch64_inject_fault(Aarch64VCpu *vcpu, bool instruction, uint64_t fsc);
+// The exception of vcpu->syndrome, as it came.
+void aarch64_reflect_sync(Aarch64VCpu *vcpu);
+// AX_EINVAL when the class or the ISS has too many bits.
 AxError aarch64_inject_exception(Aarch64VCpu *vcpu, const AxException *exception);
 
 // ---- gic.c: list registers ----
@@ -114,6 +149,11 @@ void aarch64_gic_inject_linked(Aarch64VCpu *vcpu, uint32_t intid);
 // The guest wrote ICC_DIR_EL1 (S3_0_C12_C11_1), which traps while ICH_HCR_EL2.TDIR is set. Any value
 // is safe. The caller advances the PC.
 void aarch64_gic_deactivate(Aarch64VCpu *vcpu, uint64_t intid);
+// For gic_state.c. Moves what is in list registers that this pCPU does not have to others; bind only,
+// before the hardware is loaded.
+void aarch64_gic_fit(Aarch64VCpu *vcpu);
+// Puts a checked value into list register n, taking the interrupt out of another one; not running.
+void aarch64_gic_restore_lr(Aarch64VCpu *vcpu, unsigned n, uint64_t lr);
 AxIrqState aarch64_gic_irq_state(const void *arch, uint32_t irq);
 bool aarch64_gic_wakeup_pending(const Aarch64VCpu *vcpu);
 // AARCH64_REG_ICH_*: AX_ENOENT for an id of somebody else, AX_EINVAL for a value that is refused.
@@ -137,7 +177,13 @@ AxError aarch64_timer_get_reg(const Aarch64VCpu *vcpu, AxRegId reg, uint64_t *va
 AxError aarch64_timer_set_reg(Aarch64VCpu *vcpu, AxRegId reg, uint64_t value);
 
 // ---- ept.c, vmid.c: stage 2 ----
+// AX_EINVAL, AX_EALIGN or AX_ENOTSUP when this pCPU cannot use `root`.
+AxError aarch64_ept_root_check(const AxEptRoot *root);
 uint64_t aarch64_vtcr(const Aarch64Features *features, const AxEptRoot *root);
-// VMID of the VM for this pCPU, allocating or renewing it; writes VTTBR_EL2. Before each entry,
-// cheap when nothing changed.
-void aarch64_vmid_activate(Aarch64PerCpu *percpu, AxEptRoot *root);
+uint64_t aarch64_vttbr(const AxEptRoot *root, uint64_t vmid);
+// Takes the VMID of the VM for one bound vCPU, allocating one when it has none: it cannot be taken
+// away before the release. AX_ENOSPC when more VMs are bound at once than there are VMIDs.
+AxError aarch64_vmid_acquire(AxEptRoot *root, uint8_t vmid_bits, uint64_t *vmid);
+void aarch64_vmid_release(const AxEptRoot *root);
+// The VMID that TLB entries of `root` may carry; false when there are none.
+bool aarch64_vmid_find(const AxEptRoot *root, uint64_t *vmid);

@@ -66,7 +66,8 @@ typedef struct Aarch64VGic {
     uint32_t linked;             /* bit n: physical PPI n is active on behalf of this vCPU */
     uint32_t active_outside;     /* active interrupts that are in no list register */
     bool look_again;             /* something to do at the next entry without an event */
-    uint32_t hcr;                /* ICH_HCR_EL2 while in the guest */
+    uint8_t priority_mask;       /* priority bits that the pCPU implements */
+    uint32_t hcr;                /* what ICH_HCR_EL2 holds while bound */
     uint64_t vmcr;
     uint32_t ap0r[AARCH64_APR_MAX];
     uint32_t ap1r[AARCH64_APR_MAX];
@@ -79,7 +80,7 @@ typedef struct Aarch64VGic {
     AxIrqBitmap active;
 } Aarch64VGic;
 
-/* One of the two EL1 timers while not bound. Arm ARM D11. */
+/* One of the two EL1 timers. Arm ARM D11. */
 typedef struct Aarch64Timer {
     uint64_t ctl; /* ENABLE and IMASK */
     uint64_t cval;
@@ -93,9 +94,7 @@ typedef struct Aarch64VTimer {
     uint64_t cntvoff; /* CNTVCT = CNTPCT - cntvoff, the same for all vCPUs of a VM */
     Aarch64Timer virt;
     Aarch64Timer phys;
-    bool muted;         /* bound, but between two runs: */
-    bool virt_was_open; /* ... IMASK is ours, the guest has left it clear */
-    bool phys_was_open;
+    bool live; /* within run: the hardware has the values, not virt and phys */
 } Aarch64VTimer;
 
 typedef struct Aarch64VCpu {
