@@ -8,7 +8,9 @@ VM_ENDED = r'^\[axvm\] vm (?P<vm>\d+) "(?P<name>[^"]*)": ended: (?P<reason>\S+)'
 VCPU_EXITS = (r"^\[axvm\] vm (?P<vm>\d+) vcpu (?P<vcpu>\d+): exits (?P<exits>\d+) "
               r"\((?P<kinds>[^)]*)\), guest time (?P<ms>[\d.]+) ms")
 ALL_ENDED = r"^\[axvm\] all VMs ended: (?P<result>success|failure)"
-BENCH = r"^\[axvm\] bench (?P<what>[\w -]+): (?P<count>\d+) instructions"
+
+# ---- the built-in guest `bench` ----
+BENCH = r"^(?:\S+: )?BENCH (?P<what>\S+) (?P<count>\d+) ns$"
 
 # ---- tools/guest-init ----
 GUEST_READY = r"^GUEST-READY Linux \S+ (?P<machine>\S+) cpus=(?P<cpus>\d+)$"
@@ -22,6 +24,9 @@ PROMPT = r"^axvm# "
 MAX_LINUX_EXITS = 3000
 SLEEP_SECONDS = (0.9, 1.3)
 MAX_INSTRUCTION_RATIO = 1.03
+# What Linux KVM takes on the same emulator.
+MAX_ROUND_TRIP = {"aarch64": {"hypercall-in-backend": 1240, "hypercall-to-host": 1240, "mmio-read": 1994,
+                              "mmio-write": 1994}}
 
 
 def exit_kinds(text):
