@@ -100,17 +100,22 @@ static inline void arm_daif_restore(uint64_t old)
     ARM_WRITE(DAIF, old);
 }
 
-// PAR_EL1 of a read of `va` by the guest at EL1, through both stages. The guest's PAR_EL1 stays.
-static inline uint64_t arm_at_s12e1r(uint64_t va)
-{
-    const uint64_t guest_par = ARM_READ(PAR_EL1);
-    uint64_t par;
-
-    __asm__ volatile("at s12e1r, %0\n\tisb" : : "r"(va) : "memory");
-    par = ARM_READ(PAR_EL1);
-    ARM_WRITE(PAR_EL1, guest_par);
-    return par;
-}
+// PAR_EL1 of a read of `va` by the guest at EL1, through both stages or the guest's own only. The
+// guest's PAR_EL1 stays.
+#define ARM_DEFINE_AT(name, text)                                                                  \
+    static inline uint64_t name(uint64_t va)                                                       \
+    {                                                                                              \
+        const uint64_t guest_par = ARM_READ(PAR_EL1);                                              \
+        uint64_t par;                                                                              \
+                                                                                                   \
+        __asm__ volatile("at " text ", %0\n\tisb" : : "r"(va) : "memory");                         \
+        par = ARM_READ(PAR_EL1);                                                                   \
+        ARM_WRITE(PAR_EL1, guest_par);                                                             \
+        return par;                                                                                \
+    }
+ARM_DEFINE_AT(arm_at_s12e1r, "s12e1r")
+ARM_DEFINE_AT(arm_at_s1e1r, "s1e1r")
+#undef ARM_DEFINE_AT
 
 static inline uint64_t arm_cntpct(void)
 {

@@ -78,6 +78,11 @@ static inline uint64_t arm_at_s12e1r(uint64_t va)
     return arm_sim_translate(va);
 }
 
+static inline uint64_t arm_at_s1e1r(uint64_t va)
+{
+    return arm_sim_translate_stage1(va);
+}
+
 static inline uint64_t arm_cntpct(void)
 {
     return ARM_READ(CNTPCT_EL0);

@@ -100,6 +100,12 @@ uint64_t arm_sim_translate(uint64_t va)
     return arm_sim.translate != NULL ? arm_sim.translate(va) : 0x809;
 }
 
+uint64_t arm_sim_translate_stage1(uint64_t va)
+{
+    record(ARM_SIM_AT, ARM_REG_COUNT, va);
+    return arm_sim.translate_stage1 != NULL ? arm_sim.translate_stage1(va) : 0x809;
+}
+
 uint64_t arm_sim_enter_guest(Aarch64GuestRegs *regs)
 {
     record(ARM_SIM_ENTER, ARM_REG_COUNT, arm_sim.reg[ARM_REG_HCR_EL2]);

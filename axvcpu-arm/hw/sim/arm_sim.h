@@ -69,6 +69,7 @@ typedef struct ArmSim {
     uint64_t (*guest)(struct Aarch64GuestRegs *regs);
     // PAR_EL1 of AT S12E1R; without it every address faults (F = 1, translation level 0).
     uint64_t (*translate)(uint64_t va);
+    uint64_t (*translate_stage1)(uint64_t va); // likewise of AT S1E1R
 } ArmSim;
 
 extern _Thread_local ArmSim arm_sim;
@@ -84,6 +85,7 @@ uint64_t arm_sim_read_array(ArmReg first, unsigned count, unsigned n);
 void arm_sim_write_array(ArmReg first, unsigned count, unsigned n, uint64_t value);
 void arm_sim_op(ArmSimOp op, uint64_t value);
 uint64_t arm_sim_translate(uint64_t va);
+uint64_t arm_sim_translate_stage1(uint64_t va);
 uint64_t arm_sim_enter_guest(struct Aarch64GuestRegs *regs);
 
 // "SCTLR_EL1" …

@@ -17,6 +17,7 @@ typedef struct Aarch64Features {
     bool has_vhe;
     bool has_mte;
     bool has_fgt;
+    bool has_hcx;
 } Aarch64Features;
 
 /* Registers that enable changes, as they were before. */
@@ -28,13 +29,30 @@ typedef struct Aarch64Host {
     uint64_t cnthctl;
     uint64_t cntvoff;
     uint64_t mdcr;
+    uint64_t mdscr;
     uint64_t hstr;
     uint64_t vpidr;
     uint64_t vmpidr;
     uint64_t vbar;
     uint64_t icc_sre;
     uint64_t ich_hcr;
+    uint64_t hcrx;   /* has_hcx */
+    uint64_t hfgrtr; /* has_fgt, and the four below */
+    uint64_t hfgwtr;
+    uint64_t hfgitr;
+    uint64_t hdfgrtr;
+    uint64_t hdfgwtr;
 } Aarch64Host;
+
+/*
+ * Which vCPU of a VM was last on this pCPU: its siblings may use the same ASIDs for other tables,
+ * so a change needs a flush. Direct mapped by VMID; a miss counts as a change.
+ */
+#define AARCH64_RESIDENT_COUNT 16u
+typedef struct Aarch64Resident {
+    uint64_t tag; /* of the VM's AxEptRoot */
+    AxVCpuId vcpu_id;
+} Aarch64Resident;
 
 typedef struct Aarch64PerCpu {
     const AxVCpuHal *hal;
@@ -42,8 +60,8 @@ typedef struct Aarch64PerCpu {
     bool enabled;
     Aarch64Features features;
     Aarch64Host host;
-    uint64_t vmid_generation; /* of the last TLB flush of this pCPU; see vmid.c */
-    Aarch64VCpu *loaded;      /* the vCPU whose EL1 state is in the registers */
+    Aarch64VCpu *loaded; /* the vCPU whose EL1 state is in the registers */
+    Aarch64Resident resident[AARCH64_RESIDENT_COUNT];
 } Aarch64PerCpu;
 
 extern const AxArchPerCpuOps aarch64_percpu_ops;

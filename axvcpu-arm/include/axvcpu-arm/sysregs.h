@@ -6,30 +6,30 @@
 #pragma once
 
 /* X(register): registers that every AArch64 CPU has. Restored in this order. */
-#define AARCH64_EL1_REGS(X)                                                      \
-    X(SCTLR_EL1)                                                                 \
-    X(ACTLR_EL1)                                                                 \
-    X(CPACR_EL1)                                                                 \
-    X(TTBR0_EL1)                                                                 \
-    X(TTBR1_EL1)                                                                 \
-    X(TCR_EL1)                                                                   \
-    X(MAIR_EL1)                                                                  \
-    X(AMAIR_EL1)                                                                 \
-    X(VBAR_EL1)                                                                  \
-    X(CONTEXTIDR_EL1)                                                            \
-    X(ELR_EL1)                                                                   \
-    X(SPSR_EL1)                                                                  \
-    X(ESR_EL1)                                                                   \
-    X(FAR_EL1)                                                                   \
-    X(AFSR0_EL1)                                                                 \
-    X(AFSR1_EL1)                                                                 \
-    X(PAR_EL1)                                                                   \
-    X(SP_EL0)                                                                    \
-    X(SP_EL1)                                                                    \
-    X(TPIDR_EL0)                                                                 \
-    X(TPIDRRO_EL0)                                                               \
-    X(TPIDR_EL1)                                                                 \
-    X(CSSELR_EL1)                                                                \
+#define AARCH64_EL1_REGS(X) \
+    X(SCTLR_EL1)            \
+    X(ACTLR_EL1)            \
+    X(CPACR_EL1)            \
+    X(TTBR0_EL1)            \
+    X(TTBR1_EL1)            \
+    X(TCR_EL1)              \
+    X(MAIR_EL1)             \
+    X(AMAIR_EL1)            \
+    X(VBAR_EL1)             \
+    X(CONTEXTIDR_EL1)       \
+    X(ELR_EL1)              \
+    X(SPSR_EL1)             \
+    X(ESR_EL1)              \
+    X(FAR_EL1)              \
+    X(AFSR0_EL1)            \
+    X(AFSR1_EL1)            \
+    X(PAR_EL1)              \
+    X(SP_EL0)               \
+    X(SP_EL1)               \
+    X(TPIDR_EL0)            \
+    X(TPIDRRO_EL0)          \
+    X(TPIDR_EL1)            \
+    X(CSSELR_EL1)           \
     X(CNTKCTL_EL1)
 
 typedef enum Aarch64SysReg {
