@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Entry of all HVC and SMC calls. Nothing is ever passed to the real firmware.
+#include "firmware.h"
+
+#include "arm_regs.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const Aarch64Service *const services[] = {
+    &aarch64_smccc_service,
+    &aarch64_psci_service,
+};
+
+const Aarch64Function *aarch64_find_function(const Aarch64Service *service, uint32_t id)
+{
+    for (size_t i = 0; i < service->function_count; i++) {
+        if (service->functions[i].id == id) {
+            return &service->functions[i];
+        }
+    }
+    return NULL;
+}
+
+static const Aarch64Function *find(uint32_t id)
+{
+    const Aarch64Function *function = NULL;
+
+    for (size_t i = 0; i < COUNT(services) && function == NULL; i++) {
+        function = aarch64_find_function(services[i], id);
+    }
+    return function;
+}
+
+static Aarch64Next exit_hypercall(const Aarch64VCpu *vcpu, AxVCpuExit *exit)
+{
+    *exit = (AxVCpuExit){
+        .reason = AX_EXIT_HYPERCALL,
+        .hypercall = {.nr = aarch64_x(vcpu, 0)},
+    };
+    for (uint32_t i = 0; i < COUNT(exit->hypercall.args); i++) {
+        exit->hypercall.args[i] = aarch64_x(vcpu, i + 1);
+    }
+    return AARCH64_EXIT;
+}
+
+static uint64_t argument(const Aarch64VCpu *vcpu, uint32_t function, uint32_t n)
+{
+    const uint64_t value = aarch64_x(vcpu, n);
+
+    return (function & SMCCC_64) != 0 ? value : value & UINT32_MAX;
+}
+
+// Yielding calls are free for the host's own hypercalls, but by HVC only: SMC means firmware.
+static bool is_hypercall(const Aarch64VCpu *vcpu, uint32_t function)
+{
+    return (function & SMCCC_FAST) == 0 &&
+           arm_get(vcpu->syndrome.esr, ESR_ELX_EC) == ESR_ELX_EC_HVC64;
+}
+
+Aarch64Next aarch64_handle_firmware_call(Aarch64VCpu *vcpu, AxVCpuExit *exit)
+{
+    const uint32_t id = (uint32_t)aarch64_x(vcpu, 0);
+    const Aarch64Function *function = find(id);
+    const Aarch64Call call = {
+        .function = id,
+        .args = {argument(vcpu, id, 1), argument(vcpu, id, 2), argument(vcpu, id, 3)},
+    };
+
+    if (is_hypercall(vcpu, id)) {
+        return exit_hypercall(vcpu, exit);
+    }
+    if (function == NULL) {
+        return aarch64_call_return(vcpu, SMCCC_NOT_SUPPORTED);
+    }
+    return function->handle(vcpu, &call, exit);
+}
+
+uint64_t aarch64_firmware_result(const AxVCpuExit *exit, AxError result, uint64_t value)
+{
+    if (exit->reason != AX_EXIT_HYPERCALL) {
+        return aarch64_psci_result(exit, result, value);
+    }
+    if (result == AX_OK) {
+        return value;
+    }
+    return (uint64_t)(result == AX_ENOTSUP ? SMCCC_NOT_SUPPORTED : SMCCC_INVALID_PARAMETER);
+}
