@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#define LINE_SIZE 512u
+#define LINE_SIZE 1024u
 
 static const char *const prefixes[] = {
     [AX_LOG_ERROR] = "[axvm] error: ",

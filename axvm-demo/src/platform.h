@@ -18,6 +18,9 @@ _Noreturn void platform_exit(bool success);
  */
 bool platform_map(uint64_t base, uint64_t size, bool device);
 
+/* Where the hypervisor itself lies, with its stacks. */
+Range platform_image(void);
+
 /* The machine as `info` describes it: console, interrupt controller, timer. */
 void platform_init(const HostInfo *info);
 /* The same for the calling secondary pCPU's own parts. */

@@ -110,3 +110,8 @@ bool platform_map(uint64_t base, uint64_t size, bool device)
     invalidate();
     return mapped;
 }
+
+Range platform_image(void)
+{
+    return (Range){.base = (uintptr_t)image_start, .size = (uint64_t)(image_end - image_start)};
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/* All VMs of the demo, from their creation to the summary. */
+#pragma once
+
+#include "console.h"
+#include "options.h"
+#include "ranges.h"
+
+#include <axvm/vm.h>
+
+#define VMS_MAX       8u
+#define VM_RESETS_MAX 8u
+
+/* What a vCPU did, kept beyond the life of the VM. */
+typedef struct VCpuCounts {
+    uint64_t exits[AX_EXIT_COUNT];
+    uint64_t handled[AX_EXIT_COUNT];
+    uint64_t run_ns;
+} VCpuCounts;
+
+typedef struct Vm {
+    AxVM vm;
+    uint32_t index;
+    bool live; /* `vm` exists */
+    bool failed;
+    AxVMStopReason reason; /* once it is not live */
+    uint32_t resets;
+    char name[AX_VM_NAME_SIZE];
+    uint32_t vcpu_count;
+    VCpuCounts counts[AX_VM_CPUS_MAX];
+    ConsoleStream console;
+} Vm;
+
+/*
+ * Creates the VMs of the bundle in `initrd`, or the built-in guest when its size is 0. False after
+ * an error line; nothing is left behind then.
+ */
+bool vms_create(Range initrd, const Options *options);
+void vms_boot(void);
+
+uint32_t vms_count(void);
+Vm *vms_get(uint32_t index);
+uint32_t vms_live_count(void);
+bool vms_any_failed(void);
+
+/* vCPUs of all VMs by one number below 64: 8 per VM. */
+typedef struct VCpuRef {
+    Vm *vm;
+    AxVCpuId id;
+    AxVCpu *vcpu;
+} VCpuRef;
+
+VCpuRef vms_vcpu(uint32_t number);
+/* Numbers of those that exist and belong to a running VM. */
+uint64_t vms_vcpu_mask(void);
+
+/*
+ * Resets or ends the VMs that have stopped and of which no vCPU is bound any more. The one that
+ * failed says why.
+ */
+void vms_reap(void);
+
+/* The guest of `vm` switched a CPU off: a VM without any CPU left is stopped. */
+void vms_cpu_down(Vm *vm);
+
+/* Ctrl-] x */
+void vms_stop_all(void);
+
+/* Brings `counts` of a live VM up to date. */
+void vms_count_exits(Vm *vm);
