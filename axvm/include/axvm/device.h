@@ -2,7 +2,8 @@
 /*
  * Emulated devices and the buses they sit on. A bus maps addresses of one kind (guest-physical,
  * ports, system registers) to devices. It is filled while the VM is built and then only read, so
- * look-ups on the exit path take no lock.
+ * look-ups on the exit path take no lock. On the bus of system registers a range counts register
+ * addresses (SysRegAddr), and every access is AX_WIDTH_QWORD.
  */
 #pragma once
 

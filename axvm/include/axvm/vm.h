@@ -56,7 +56,12 @@ typedef struct AxMachineOps {
     void (*reset)(void *state);
     /* Writes the guest's description (device tree) of at most `room` bytes; *size gets its size. */
     AxError (*describe)(void *state, const AxVM *vm, void *buffer, size_t room, size_t *size);
-    /* Carries out AX_EXIT_SEND_IPI of `sender`. */
+    /*
+     * The events of one vCPU were dropped because it was switched on (axvcpu_reset): posts what the
+     * interrupt controller's registers say about it again.
+     */
+    void (*vcpu_reset)(void *state, AxVCpuId id);
+    /* Carries out AX_EXIT_SEND_IPI of `sender`. Targets that are not there get nothing. */
     AxError (*send_ipi)(void *state, AxVCpu *sender, const AxVCpuExit *exit);
     /* A byte typed on the console; false when the device's FIFO is full. Any pCPU. */
     bool (*console_input)(void *state, uint8_t byte);
@@ -70,6 +75,8 @@ typedef struct AxVMVCpu {
     AxArchVCpuImpl arch;
     uint64_t cpu_address;   /* MPIDR affinity, hart id, APIC id */
     _Atomic uint32_t power; /* AxCpuPower */
+    GuestPhysAddr start;    /* from CPU_UP until it runs: where, and its argument */
+    uint64_t start_arg;
 } AxVMVCpu;
 
 /*
@@ -78,6 +85,12 @@ typedef struct AxVMVCpu {
  */
 typedef AxError (*AxHypercallHandler)(void *ctx, AxVM *vm, AxVCpu *vcpu, uint64_t nr,
                                       const uint64_t args[6], uint64_t *result);
+
+/*
+ * A sibling switched vCPU `id` on (CPU_UP): the host's scheduler should find it a pCPU. Called on
+ * the pCPU of the sibling, without locks held; must not run vCPUs.
+ */
+typedef void (*AxPowerOnHandler)(void *ctx, AxVM *vm, AxVCpuId id);
 
 typedef struct AxVMFailure {
     AxVCpuId vcpu;
@@ -95,6 +108,7 @@ struct AxVM {
     AxBus ports;
     AxBus sysregs;
     AxVMVCpu *vcpus; /* config.cpu_num, in frames of the HAL */
+    uint32_t vcpu_count;
     AxBootLayout layout;
     AxLock lock; /* status, stop reason, failure */
     _Atomic uint32_t status;
@@ -102,37 +116,56 @@ struct AxVM {
     AxVMFailure failure;
     AxHypercallHandler hypercall;
     void *hypercall_ctx;
+    AxPowerOnHandler power_on;
+    void *power_on_ctx;
     bool trap_wait;
 };
 
 typedef struct AxVMParams {
     const AxVCpuHal *hal;
     const AxMachineOps *machine;
-    const AxVMConfig *config; /* copied */
+    const AxVMConfig *config; /* copied; what it leaves out comes from the machine */
     AxConsoleSink console;
     AxHypercallHandler hypercall; /* NULL: every number is AX_ENOTSUP */
     void *hypercall_ctx;
+    AxPowerOnHandler power_on; /* NULL: the scheduler looks at axvm_vcpu_runnable by itself */
+    void *power_on_ctx;
     bool trap_wait; /* WFI and HLT come out as AX_EXIT_IDLE: needed when pCPUs are shared */
 } AxVMParams;
 
 /*
  * Builds a whole VM: checks the config, allocates memory, builds devices, loads the images, writes
  * the guest's description, creates and sets up the vCPUs. Virtualization must be enabled on this
- * pCPU. On an error nothing is left behind and *why (when not NULL) says what was wrong.
+ * pCPU. On an error nothing is left behind and *why (when not NULL) says what was wrong. *vm must
+ * not move afterwards.
+ *
+ * Memory of type ALLOC is allocated at once. IDENTICAL and RESERVED memory and passed devices are
+ * host memory at addresses that the description names: the host checks, before it calls, that it
+ * may lend them. RESERVED memory is mapped, but no RAM to the guest and never cleared.
  */
 AX_MUST_CHECK AxError axvm_create(AxVM *vm, const AxVMParams *params, const char **why);
 
-/* Gives all frames back. AX_EBUSY while a vCPU is bound; the VM is stopped first if it runs. */
+/*
+ * Gives all frames back. AX_EBUSY while a vCPU is bound; the VM is stopped first if it runs.
+ * AX_EINVAL when there is no VM in *vm.
+ */
 AX_MUST_CHECK AxError axvm_destroy(AxVM *vm);
 
-/* Loaded → Running: vCPU 0 may run. */
+/* Loaded → Running: vCPU 0 may run. AX_ESTATE in another status, as for the next two. */
 AX_MUST_CHECK AxError axvm_boot(AxVM *vm);
 /* Running ⇄ Paused: running vCPUs are kicked and come out with AX_EXIT_NOTHING. Any pCPU. */
 AX_MUST_CHECK AxError axvm_pause(AxVM *vm);
 AX_MUST_CHECK AxError axvm_resume(AxVM *vm);
-/* Any but Stopped → Stopped; running vCPUs are kicked. Any pCPU. AX_ESTATE when stopped already. */
+/*
+ * Any but Stopped → Stopped; running vCPUs are kicked, blocked ones wake. Any pCPU. AX_ESTATE when
+ * stopped already, AX_EINVAL for AX_VM_STOP_NONE or no reason at all.
+ */
 AX_MUST_CHECK AxError axvm_stop(AxVM *vm, AxVMStopReason reason);
-/* Stopped → Loaded: RAM cleared, images loaded again, devices and vCPUs reset. None bound. */
+/*
+ * Stopped → Loaded: RAM cleared, images loaded again, devices and vCPUs reset. AX_ESTATE in another
+ * status, AX_EBUSY while a vCPU is bound (nothing changed). After any other error the VM is Stopped
+ * and may be reset again.
+ */
 AX_MUST_CHECK AxError axvm_reset(AxVM *vm, const char **why);
 
 AxVMStatus axvm_status(const AxVM *vm);          /* any pCPU */
@@ -147,16 +180,23 @@ bool axvm_vcpu_runnable(const AxVM *vm, AxVCpuId id);
  * concerns the host:
  *
  *   EXTERNAL_INTERRUPT  serviced already through hal->irq_handler; a point to reschedule
- *   NOTHING             after a kick, or the VM is not Running any more
+ *   NOTHING             after a kick, after AX_RUN_EXITS exits, or the VM is not Running any more
  *   IDLE                the vCPU waits: block it, or run it again
- *   CPU_DOWN            it is off; unbind it
- *   SYSTEM_DOWN, SYSTEM_RESET, HALT, TRIPLE_FAULT, FAIL_ENTRY, UNHANDLED, …
- *                       the VM is Stopped, with the reason
+ *   CPU_DOWN            it is off; unbind it. The last one that goes off stops the VM (POWER_OFF)
+ *   INTERRUPT_END, INTERRUPT_WINDOW, EXCEPTION, DEBUG
+ *                       only what the host has asked the vCPU for
+ *   SYSTEM_DOWN, SYSTEM_RESET
+ *                       the VM is Stopped: the guest asked for it
+ *   HALT, TRIPLE_FAULT, FAIL_ENTRY, UNHANDLED
+ *                       the VM is Stopped by failure
  *
  * The vCPU stays bound, so that running it again is cheap: axvcpu_unbind before another one takes
- * the pCPU. An access that nobody answers becomes a fault in the guest. An error of the backend
- * stops the VM (AX_VM_STOP_FAILURE) and is returned. AX_ESTATE when the vCPU is not runnable.
+ * the pCPU. An access that nobody answers becomes a fault in the guest. An error of the backend, or
+ * no memory left for the guest's, stops the VM (AX_VM_STOP_FAILURE) and is returned. Errors that
+ * change nothing: AX_ESTATE when the vCPU is not runnable, AX_EINVAL for an id that is none, and
+ * those of axvcpu_bind that are the caller's (AX_EWRONGCPU, AX_EBUSY, AX_ESTATE).
  */
+#define AX_RUN_EXITS 4096u
 AX_MUST_CHECK AxError axvm_run_vcpu(AxVM *vm, AxVCpuId id, AxPerCpu *percpu,
                                     const AxVCpuExit **exit);
 

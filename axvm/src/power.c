@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Switching vCPUs on and off. A CPU_UP only leaves a note, under vm->lock; the pCPU that is going to
+ * run the vCPU carries it out, so that nobody touches a vCPU that its scheduler may be holding.
+ */
+#include "vm_internal.h"
+
+static AxVMVCpu *find(const AxVM *vm, uint64_t cpu_address)
+{
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        if (vm->vcpus[i].cpu_address == cpu_address) {
+            return &vm->vcpus[i];
+        }
+    }
+    return NULL;
+}
+
+static AxCpuPower power_of(const AxVMVCpu *self)
+{
+    return (AxCpuPower)atomic_load_explicit(&self->power, memory_order_acquire);
+}
+
+static AxError note(AxVM *vm, AxVMVCpu *target, GuestPhysAddr entry, uint64_t arg)
+{
+    static const AxError refusals[] = {
+        [AX_CPU_ON] = AX_EEXIST, [AX_CPU_OFF] = AX_OK, [AX_CPU_ON_PENDING] = AX_EBUSY};
+    AxError error;
+
+    ax_lock(&vm->lock);
+    error = refusals[power_of(target)];
+    if (error == AX_OK) {
+        target->start = entry;
+        target->start_arg = arg;
+        atomic_store_explicit(&target->power, AX_CPU_ON_PENDING, memory_order_release);
+    }
+    ax_unlock(&vm->lock);
+    return error;
+}
+
+AxError axvm_power_up(AxVM *vm, uint64_t cpu_address, GuestPhysAddr entry, uint64_t arg)
+{
+    AxVMVCpu *target = find(vm, cpu_address);
+    AxError error;
+
+    if (target == NULL) {
+        return AX_EINVAL;
+    }
+    error = note(vm, target, entry, arg);
+    if (error == AX_OK && vm->power_on != NULL) {
+        vm->power_on(vm->power_on_ctx, vm, axvcpu_id(&target->vcpu));
+    }
+    return error;
+}
+
+AxError axvm_power_status(const AxVM *vm, uint64_t cpu_address, uint32_t level, uint64_t *status)
+{
+    const AxVMVCpu *target = find(vm, cpu_address);
+
+    // Groups of CPUs have no power of their own here (PSCI 1.0 and later allow that).
+    if (target == NULL || level != 0) {
+        return AX_EINVAL;
+    }
+    *status = power_of(target);
+    return AX_OK;
+}
+
+static bool all_off(const AxVM *vm)
+{
+    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+        if (power_of(&vm->vcpus[i]) != AX_CPU_OFF) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void axvm_power_down(AxVM *vm, AxVMVCpu *self)
+{
+    bool last;
+
+    ax_lock(&vm->lock);
+    atomic_store_explicit(&self->power, AX_CPU_OFF, memory_order_release);
+    last = all_off(vm);
+    ax_unlock(&vm->lock);
+    if (last) {
+        (void)axvm_end(vm, AX_VM_STOP_POWER_OFF, NULL);
+    }
+}
+
+// Back to reset values, but with what the interrupt controller knows about this CPU.
+static AxError renew(AxVM *vm, AxVMVCpu *self)
+{
+    const AxError error = axvcpu_reset(&self->vcpu);
+
+    if (error == AX_OK) {
+        vm->machine->vcpu_reset(vm->machine_state, axvcpu_id(&self->vcpu));
+    }
+    return error;
+}
+
+AxError axvm_power_start(AxVM *vm, AxVMVCpu *self)
+{
+    AxError error = AX_OK;
+
+    if (power_of(self) != AX_CPU_ON_PENDING) {
+        return AX_OK;
+    }
+    if (axvcpu_state(&self->vcpu) != AX_VCPU_CREATED) {
+        error = renew(vm, self);
+    }
+    if (error == AX_OK) {
+        error = axvm_setup_vcpu(vm, self, self->start);
+    }
+    if (error == AX_OK) {
+        error = axvcpu_set_reg(&self->vcpu, AX_REG_ARG(0), self->start_arg);
+    }
+    if (error == AX_OK) {
+        atomic_store_explicit(&self->power, AX_CPU_ON, memory_order_release);
+    }
+    return error;
+}
