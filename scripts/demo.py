@@ -24,16 +24,19 @@ TAIL_SIZE = 65536
 @dataclasses.dataclass(frozen=True)
 class Guest:
     about: str
+    builtin: str = ""
     config: str | None = None
     words: str = ""
     interactive: bool = False
 
 
 GUESTS = {
-    "builtin": Guest("small test guest inside the hypervisor's image; needs no bundle"),
-    "linux": Guest("stock Debian kernel with busybox; reports and powers off", "linux.toml"),
-    "linux-shell": Guest("the same with a shell; leave it with 'exit' or Ctrl-A X", "linux.toml",
-                         "axvm.shell", interactive=True),
+    "builtin": Guest("self-test of what the hypervisor promises, inside its image", builtin="selftest"),
+    "hello": Guest("the smallest guest, inside the hypervisor's image", builtin="hello"),
+    "bench": Guest("what exits cost, inside the hypervisor's image", builtin="bench"),
+    "linux": Guest("stock Debian kernel with busybox; reports and powers off", config="linux.toml"),
+    "linux-shell": Guest("the same with a shell; leave it with 'exit', Ctrl-] x or Ctrl-A x",
+                         config="linux.toml", words="axvm.shell", interactive=True),
 }
 
 
@@ -85,9 +88,9 @@ def check_arguments(args):
     args.guest = args.guest or "builtin"
     if args.guest not in GUESTS:
         raise UsageError(f"no such guest '{args.guest}'; guests: {', '.join(GUESTS)}")
-    if not GUESTS[args.guest].config and (args.vcpus or args.append or args.set):
+    if not GUESTS[args.guest].config and (args.append or args.set):
         what = "--bundle" if args.bundle else f"guest '{args.guest}'"
-        raise UsageError(f"{what} takes no --vcpus, --append or --set")
+        raise UsageError(f"{what} takes no --append and no --set")
 
 
 def bundle_for(args):
@@ -96,8 +99,6 @@ def bundle_for(args):
         return args.bundle
     kernel, initramfs, _ = guest.ensure(args.arch)
     overrides = [f"kernel.kernel_path={kernel}", f"kernel.ramdisk_path={initramfs}"]
-    if args.vcpus:
-        overrides.append(f"base.cpu_num={args.vcpus}")
     output = machine.BUILD / f"{args.arch}-{args.guest}.bundle"
     return machine.make_bundle(output, [machine.CONFIGS / args.arch / chosen.config],
                                overrides + args.set, f"{chosen.words} {args.append}".strip())
@@ -108,7 +109,10 @@ def emulator_command(args, image, bundle):
     interactive = GUESTS[args.guest].interactive
     serial = (("-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console",
                "-mon", "chardev=console") if interactive else ("-serial", "stdio"))
-    return machine.command(args.arch, image, bundle, args.cpu, args.mem, serial)
+    options = [] if bundle else [f"axvm.guest={GUESTS[args.guest].builtin}"]
+    if args.vcpus:
+        options.append(f"axvm.vcpus={args.vcpus}")
+    return machine.command(args.arch, image, bundle, args.cpu, args.mem, serial, " ".join(options))
 
 
 def relay(emulator, timeout):

@@ -88,11 +88,14 @@ def ended_well(status, output):
     return status == 0 and bool(said) and said[-1].startswith("all VMs ended: success")
 
 
-def command(arch, image, bundle=None, cpu=None, mem=1024, serial=("-serial", "stdio"), extra=()):
-    """The emulator's command line."""
+def command(arch, image, bundle=None, cpu=None, mem=1024, serial=("-serial", "stdio"), options="",
+            extra=()):
+    """The emulator's command line; `options` are the hypervisor's own words (axvm-demo/src/options.c)."""
     this = ARCHS[arch]
     words = [this.emulator, *this.options, "-cpu", cpu or this.cpu, "-smp", "1", "-m", str(mem),
              "-nographic", "-nodefaults", *serial, "-no-reboot", "-kernel", str(image)]
     if bundle:
         words += ["-initrd", str(bundle)]
+    if options:
+        words += ["-append", options]
     return words + list(extra)

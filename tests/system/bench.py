@@ -55,7 +55,8 @@ def run_assembly(arch, image):
 
 
 def run_round_trips(arch, image):
-    with driver.emulator("bench-builtin", arch, image, TIMEOUT, extra=ICOUNT) as console:
+    with driver.emulator("bench-builtin", arch, image, TIMEOUT, options="axvm.guest=bench",
+                         extra=ICOUNT) as console:
         status = console.finish()
         if not machine.ended_well(status, console.text):
             console.fail("did not end well")

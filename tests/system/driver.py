@@ -122,9 +122,10 @@ class Console:
         return found
 
 
-def emulator(name, arch, image, timeout, bundle=None, cpu=None, mem=1024, extra=()):
+def emulator(name, arch, image, timeout, bundle=None, cpu=None, mem=1024, options="", extra=()):
     """axvm-demo in the emulator, serial line on a pipe."""
-    return Console(name, machine.command(arch, image, bundle, cpu, mem, extra=extra), timeout)
+    return Console(name, machine.command(arch, image, bundle, cpu, mem, options=options, extra=extra),
+                   timeout)
 
 
 def scratch(name):

@@ -6,7 +6,7 @@ import re
 ERROR = r"^\[axvm\] error: .*{}"
 VM_ENDED = r'^\[axvm\] vm (?P<vm>\d+) "(?P<name>[^"]*)": ended: (?P<reason>\S+)'
 VCPU_EXITS = (r"^\[axvm\] vm (?P<vm>\d+) vcpu (?P<vcpu>\d+): exits (?P<exits>\d+) "
-              r"\((?P<kinds>[^)]*)\), guest time (?P<ms>[\d.]+) ms")
+              r"\((?P<kinds>[^)]*)\), handled (?P<handled>\d+) \([^)]*\), guest time (?P<ms>\d+) ms")
 ALL_ENDED = r"^\[axvm\] all VMs ended: (?P<result>success|failure)"
 
 # ---- the built-in guest `bench` ----

@@ -67,8 +67,8 @@ def run_reboot(arch, image):
     bundle = linux_bundle(arch, "linux-reboot", "axvm.reboot")
     with driver.emulator("linux-reboot", arch, image, BOOT_TIMEOUT, bundle) as console:
         check_ready(console, arch, 1)
-        console.finish()
-        console.search(r'^\[axvm\] vm \d+ "linux": ended: reset')
+        console.expect(r'^\[axvm\] vm \d+ "linux": reset$')
+        check_ready(console, arch, 1)
 
 
 def run_load(arch, image):
@@ -121,6 +121,15 @@ def run_shell(arch, image):
         return f"{uart[1]} UART interrupts"
 
 
+def run_stop(arch, image):
+    """Ctrl-] x stops a VM from outside."""
+    bundle = linux_bundle(arch, "linux-stop", "axvm.shell")
+    with driver.emulator("linux-stop", arch, image, BOOT_TIMEOUT, bundle) as console:
+        console.expect(expected.PROMPT)
+        console.send("\x1dx")
+        system_cases.check_summary(console)
+
+
 def run_instruction_count(arch, image):
     """Total until power-off, for the same kernel, initramfs and command line."""
     plugin = insn_count.plugin()
@@ -144,4 +153,5 @@ def cases(arch):
     yield "load", bind(run_load, arch)
     yield "reboot", bind(run_reboot, arch)
     yield "shell", bind(run_shell, arch)
+    yield "stop from outside", bind(run_stop, arch)
     yield "instructions of a boot", bind(run_instruction_count, arch)

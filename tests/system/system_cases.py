@@ -58,8 +58,19 @@ def check_summary(console, result="success"):
     return exits
 
 
-def run_builtin(arch, cpu, image):
-    with driver.emulator(f"system-builtin-{cpu}", arch, image, BOOT_TIMEOUT, cpu=cpu) as console:
+def run_selftest(arch, cpu, image):
+    """Every check of the guest counts as a case."""
+    with driver.emulator(f"system-selftest-{cpu}", arch, image, BOOT_TIMEOUT, cpu=cpu) as console:
+        exits = check_summary(console)
+        plan = console.search(r"^1\.\.(\d+)$")
+        checks = len(re.findall(r"^(?:not )?ok \d+", console.text, re.M))
+        if checks != int(plan[1]):
+            console.fail(f"{checks} checks ran, {plan[1]} were planned")
+        return driver.Tap(console.text, f"{checks} checks, {exits['exits']} exits")
+
+
+def run_hello(arch, image):
+    with driver.emulator("system-hello", arch, image, BOOT_TIMEOUT, options="axvm.guest=hello") as console:
         check_summary(console)
 
 
@@ -214,7 +225,19 @@ def run_bad_bundle(arch, name, make, pattern, image):
     run_bad(arch, name, f"(?:{pattern})", image, bundle=path)
 
 
-# ---- machines that do not fit ----
+# ---- options and machines that do not fit ----
+
+BAD_OPTIONS = (
+    ("axvm.colour=red", "unknown option 'axvm.colour=red'"),
+    ("axvm.guest=nobody", "axvm.guest=nobody: .*selftest"),
+    ("axvm.vcpus=0", "axvm.vcpus=0.*1 to 8"),
+    ("axvm.vcpus=99", "axvm.vcpus=99.*1 to 8"),
+)
+
+
+def run_bad_options(arch, words, pattern, image):
+    run_bad(arch, f"option-{words}", pattern, image, options=words)
+
 
 def run_without_el2(arch, image):
     command = machine.command(arch, image)
@@ -232,11 +255,14 @@ def run_with_gicv2(arch, image):
 
 def cases(arch):
     bind = functools.partial
-    yield "built-in guest on cortex-a72", bind(run_builtin, arch, "cortex-a72")
-    yield "built-in guest on max", bind(run_builtin, arch, "max")
+    for cpu in ("cortex-a72", "max"):
+        yield f"self-test on {cpu}", bind(run_selftest, arch, cpu)
+    yield "hello", bind(run_hello, arch)
     yield "scripts/demo.sh", bind(run_demo_script, arch)
     yield "raw guest from a bundle", bind(run_raw_bundle, arch)
     yield "two VMs from a bundle", bind(run_two_vms, arch)
+    for words, pattern in BAD_OPTIONS:
+        yield f"option {words}", bind(run_bad_options, arch, words, pattern)
     yield "machine without EL2", bind(run_without_el2, arch)
     yield "machine with a GICv2", bind(run_with_gicv2, arch)
     for name, victim in BAD_GUESTS:

@@ -24,7 +24,7 @@ def run(script, *words, **kwargs):
 class Options(unittest.TestCase):
     BAD = (
         ("demo.sh", ["mips"], "demo.sh: no such architecture 'mips'; architectures: aarch64"),
-        ("demo.sh", ["aarch64", "foo"], "demo.sh: no such guest 'foo'; guests: builtin, linux, linux-shell"),
+        ("demo.sh", ["aarch64", "foo"], "demo.sh: no such guest 'foo'; guests: builtin, hello, bench, linux, linux-shell"),
         ("demo.sh", ["--frobnicate"], "demo.sh: unrecognized arguments: --frobnicate"),
         ("demo.sh", ["--vcpus", "none"], "demo.sh: argument --vcpus: 'none' is not a positive number"),
         ("demo.sh", ["--timeout", "0"], "demo.sh: argument --timeout: '0' is not a positive number"),
