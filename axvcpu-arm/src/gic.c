@@ -176,14 +176,15 @@ static uint64_t linked_bits(uint32_t intid)
     return ICH_LR_HW | arm_put(intid, ICH_LR_PINTID);
 }
 
-// State bits of an interrupt that is active. A level, and an edge on top of a linked interrupt,
-// cannot be "active and pending" in hardware: they ask to come back at the end of interrupt.
-static uint64_t active_bits(uint32_t intid, bool edge, bool level, bool linked)
+// State bits of an interrupt that is active; `handling`: as the physical one is. A level, and an edge
+// on top of a linked interrupt, cannot be "active and pending" in hardware: they ask to come back at
+// the end of interrupt.
+static uint64_t active_bits(uint32_t intid, bool edge, bool level, bool handling)
 {
-    if (linked && !edge) {
+    if (handling && !edge) {
         return ICH_LR_ACTIVE | linked_bits(intid);
     }
-    if (linked || level) {
+    if (handling || level) {
         return ICH_LR_ACTIVE | ICH_LR_EOI;
     }
     return ICH_LR_ACTIVE | (edge ? ICH_LR_PENDING : 0);
@@ -204,7 +205,8 @@ static uint64_t compose_lr(Aarch64VCpu *vcpu, unsigned n, uint32_t intid, bool a
     Aarch64VGic *gic = &vcpu->gic;
     AxEvents *events = vcpu->env.events;
     const bool enabled = axvcpu_events_enabled(events, intid);
-    const bool level = enabled && axvcpu_events_level(events, intid);
+    const bool high = axvcpu_events_level(events, intid);
+    const bool level = enabled && high;
     const bool linked = is_linked(gic, intid);
 
     if (!enabled) {
@@ -217,7 +219,7 @@ static uint64_t compose_lr(Aarch64VCpu *vcpu, unsigned n, uint32_t intid, bool a
                             arm_put(rank_of(vcpu, intid) >> 16, ICH_LR_PRIORITY);
 
     if (active) {
-        return common | active_bits(intid, edge, level, linked);
+        return common | active_bits(intid, edge, level, linked && !high);
     }
     return edge || level ? common | pending_bits(intid, level, linked) : 0;
 }
@@ -259,6 +261,20 @@ static void unlink_and_deactivate(Aarch64VCpu *vcpu, uint32_t intid)
     set_physical_active(vcpu, intid, false);
 }
 
+// The guest is done with `intid`. It keeps the physical one if that fired meanwhile (the guest may
+// make a timer's interrupt pending by software) and has yet to be acknowledged.
+static void end_link(Aarch64VCpu *vcpu, uint32_t intid, bool in_hardware)
+{
+    if (!is_linked(&vcpu->gic, intid) || axvcpu_events_level(vcpu->env.events, intid)) {
+        return;
+    }
+    if (in_hardware) {
+        unlink_irq(vcpu, intid);
+    } else {
+        unlink_and_deactivate(vcpu, intid);
+    }
+}
+
 void aarch64_gic_inject_linked(Aarch64VCpu *vcpu, uint32_t intid)
 {
     vcpu->gic.linked |= UINT32_C(1) << intid;
@@ -294,9 +310,7 @@ static void end_active_outside(Aarch64VCpu *vcpu, uint32_t intid)
     publish_bit(gic->active, intid, false);
     gic->active_outside--;
     gic->look_again = true;
-    if (is_linked(gic, intid)) {
-        unlink_and_deactivate(vcpu, intid);
-    }
+    end_link(vcpu, intid, false);
 }
 
 static void end_active(Aarch64VCpu *vcpu, uint32_t intid)
@@ -306,26 +320,28 @@ static void end_active(Aarch64VCpu *vcpu, uint32_t intid)
     if (is_active_outside(gic, intid)) {
         end_active_outside(vcpu, intid);
     } else if (is_listed(gic, intid) && published(gic->active, intid)) {
-        if (is_linked(gic, intid)) {
-            unlink_and_deactivate(vcpu, intid);
-        }
+        end_link(vcpu, intid, false);
         update_lr(vcpu, lr_of(gic, intid), false);
         gic->look_again = true;
     }
 }
 
-static uint64_t active_outside_word(const Aarch64VGic *gic, uint32_t word)
+static uint64_t acknowledged_outside(const Aarch64VGic *gic, uint32_t word)
 {
-    return atomic_load_explicit(&gic->active[word], memory_order_relaxed) & ~gic->listed[word];
+    return atomic_load_explicit(&gic->active[word], memory_order_relaxed) & ~gic->listed[word] &
+           gic->acknowledged[word];
 }
 
-// Most urgent one outside: a guest ends its nested interrupts in this order.
+// Most urgent acknowledged one outside: a guest ends its nested interrupts in this order. INTID_END
+// when there is none.
 static uint32_t most_urgent_outside(const Aarch64VCpu *vcpu)
 {
-    uint32_t best = UINT32_MAX;
+    uint32_t best = INTID_END | (UINT32_MAX & ~RANK_INTID);
 
     for (uint32_t word = 0; word < AX_IRQ_WORDS; word++) {
-        for (uint64_t left = active_outside_word(&vcpu->gic, word); left != 0; left &= left - 1) {
+        uint64_t left = acknowledged_outside(&vcpu->gic, word);
+
+        for (; left != 0; left &= left - 1) {
             const uint32_t rank = rank_of(vcpu, word * 64 + first_bit(left));
 
             best = rank < best ? rank : best;
@@ -338,8 +354,13 @@ static void take_eoi_count(Aarch64VCpu *vcpu)
 {
     uint64_t count = arm_get(ARM_READ(ICH_HCR_EL2), ICH_HCR_EOICOUNT);
 
-    for (; count > 0 && vcpu->gic.active_outside > 0; count--) {
-        end_active_outside(vcpu, most_urgent_outside(vcpu));
+    for (; count > 0; count--) {
+        const uint32_t intid = most_urgent_outside(vcpu);
+
+        if (intid == INTID_END) {
+            return;
+        }
+        end_active_outside(vcpu, intid);
     }
 }
 
@@ -363,9 +384,7 @@ static void finish_lr(Aarch64VCpu *vcpu, unsigned n)
 
     return_edge(vcpu, n);
     keep_lr(gic, n, 0);
-    if (is_linked(gic, intid)) {
-        in_hardware ? unlink_irq(vcpu, intid) : unlink_and_deactivate(vcpu, intid);
-    }
+    end_link(vcpu, intid, in_hardware);
     if (!in_hardware && (old & ICH_LR_EOI) != 0) {
         arm_write_lr(n, 0);
         gic->look_again = true;
@@ -379,6 +398,7 @@ static void fold_lr(Aarch64VCpu *vcpu, unsigned n, uint64_t lr)
 
     if ((gic->lr[n] & ~lr & ICH_LR_PENDING) != 0) {
         gic->latched &= ~(UINT32_C(1) << n); // acknowledged, and the edge with it
+        gic->acknowledged[intid / 64] |= bit_of(intid);
         if (is_linked(gic, intid)) {
             set_own_level(vcpu, intid, false);
         }
@@ -438,6 +458,7 @@ static void request_set_active(Aarch64VCpu *vcpu, uint32_t intid)
     if (published(gic->active, intid) || intid >= INTID_END) {
         return;
     }
+    gic->acknowledged[intid / 64] &= ~bit_of(intid);
     if (is_listed(gic, intid)) {
         update_lr(vcpu, lr_of(gic, intid), true);
     } else {
@@ -636,6 +657,7 @@ void aarch64_gic_restore_lr(Aarch64VCpu *vcpu, unsigned n, uint64_t lr)
     } else if ((lr & ICH_LR_PENDING) != 0 && (lr & ICH_LR_EOI) == 0) {
         gic->latched |= UINT32_C(1) << n; // an edge
     }
+    gic->acknowledged[intid / 64] |= bit_of(intid); // the usual way to become active
     keep_lr(gic, n, lr);
 }
 

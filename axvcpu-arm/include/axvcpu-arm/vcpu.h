@@ -72,6 +72,8 @@ typedef struct Aarch64VGic {
     uint32_t ap0r[AARCH64_APR_MAX];
     uint32_t ap1r[AARCH64_APR_MAX];
     uint64_t listed[AX_IRQ_WORDS]; /* INTIDs in lr[] */
+    /* Of the active ones: the guest acknowledged it, so its end of interrupt is counted. */
+    uint64_t acknowledged[AX_IRQ_WORDS];
     /*
      * Read by irq_state on other pCPUs, as of the last exit: what waits in a list register, and
      * what is active, in a list register or outside.
