@@ -114,7 +114,7 @@ AxError aarch64_inject_exception(Aarch64VCpu *vcpu, const AxException *exception
         return AX_EINVAL;
     }
     if (ec == ESR_ELX_EC_SERROR) {
-        aarch64_hcr_set(vcpu, HCR_EL2_VSE);
+        vcpu->serror_pending = true;
         return AX_OK;
     }
     if (class_has_levels(exception->vector)) {

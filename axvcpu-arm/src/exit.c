@@ -294,7 +294,7 @@ Aarch64Next aarch64_handle_sync(Aarch64VCpu *vcpu, AxVCpuExit *exit)
 Aarch64Next aarch64_handle_serror(Aarch64VCpu *vcpu, AxVCpuExit *exit)
 {
     (void)exit;
-    aarch64_hcr_set(vcpu, HCR_EL2_VSE);
+    vcpu->serror_pending = true;
     axvcpu_count(&vcpu->env.stats->handled[AX_EXIT_EXCEPTION], 1);
     return AARCH64_RESUME;
 }
