@@ -9,9 +9,9 @@
 #include <string.h>
 
 // X(name, vCPUs): one line per guest. guests/meson.build makes guest_<name> and guest_<name>_end.
-#define BUILTIN_GUESTS(X)                                                        \
-    X(selftest, 2)                                                               \
-    X(bench, 1)                                                                  \
+#define BUILTIN_GUESTS(X) \
+    X(selftest, 2)        \
+    X(bench, 1)           \
     X(hello, 1)
 
 #define GUEST_MEMORY  (UINT64_C(64) << 20)

@@ -53,8 +53,7 @@ static bool add_reg(const void *fdt, int node, RangeList *list)
         return false;
     }
     for (int i = 0; i < reg.count; i += entry) {
-        if (!ranges_add(list, cell_number(reg, i, address),
-                        cell_number(reg, i + address, size))) {
+        if (!ranges_add(list, cell_number(reg, i, address), cell_number(reg, i + address, size))) {
             return false;
         }
     }

@@ -17,7 +17,7 @@ typedef struct HostInfo {
     RangeList reserved; /* what the firmware keeps for itself */
     Range initrd;       /* size 0: none */
     Range uart;
-    uint32_t uart_irq;  /* INTID */
+    uint32_t uart_irq; /* INTID */
     Range gicd;
     RangeList gicr;
     uint32_t hyp_timer_irq;  /* INTID */

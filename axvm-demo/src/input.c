@@ -9,7 +9,10 @@ typedef struct Command {
 } Command;
 
 static const Command commands[] = {
-    {'n', INPUT_NEXT}, {'x', INPUT_STOP}, {'s', INPUT_SUMMARY}, {'?', INPUT_HELP},
+    {'n', INPUT_NEXT},
+    {'x', INPUT_STOP},
+    {'s', INPUT_SUMMARY},
+    {'?', INPUT_HELP},
 };
 
 const char input_help[] = "keys after Ctrl-]: a digit: that VM gets the keys; n: the next VM; "

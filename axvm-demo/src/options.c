@@ -103,9 +103,9 @@ static bool apply(Options *options, Word word, char *why)
 
     show(word, shown, sizeof(shown));
     if (option == NULL) {
-        (void)snprintf(why, OPTIONS_WHY_SIZE,
-                       "unknown option '%s': there are axvm.guest=, axvm.vcpus= and axvm.log=",
-                       shown);
+        (void)snprintf(
+            why, OPTIONS_WHY_SIZE,
+            "unknown option '%s': there are axvm.guest=, axvm.vcpus= and axvm.log=", shown);
         return false;
     }
     const size_t length = strlen(option->prefix);

@@ -13,13 +13,7 @@
 typedef uint64_t PageTablePage[PAGETABLE_ENTRIES];
 
 /* What lies in a mapping. None is both writable and executable. */
-typedef enum PageKind {
-    PAGE_TEXT,
-    PAGE_RODATA,
-    PAGE_DATA,
-    PAGE_DEVICE,
-    PAGE_KIND_COUNT
-} PageKind;
+typedef enum PageKind { PAGE_TEXT, PAGE_RODATA, PAGE_DATA, PAGE_DEVICE, PAGE_KIND_COUNT } PageKind;
 
 /* MAIR_EL2 that the entries refer to: 0 device-nGnRE, 1 normal write-back. */
 #define PAGETABLE_MAIR UINT64_C(0xff04)

@@ -17,7 +17,7 @@ typedef struct Pcpu {
     uint64_t slice_end;
 } Pcpu;
 
-_Static_assert(VMS_MAX * AX_VM_CPUS_MAX <= SCHED_VCPUS, "one bit per vCPU");
+_Static_assert(VMS_MAX *AX_VM_CPUS_MAX <= SCHED_VCPUS, "one bit per vCPU");
 
 static Pcpu pcpus[HOST_CPUS_MAX];
 

@@ -14,8 +14,9 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 // The lowest one above `after`, else the lowest of all.
 static uint32_t next_after(uint64_t runnable, uint32_t after)
 {
-    const uint64_t above =
-        after == SCHED_NONE || after + 1 >= SCHED_VCPUS ? 0 : runnable & ~(bit(after + 1) - 1);
+    const uint64_t above = after == SCHED_NONE || after + 1 >= SCHED_VCPUS
+                               ? 0
+                               : runnable & ~(bit(after + 1) - 1);
 
     return (uint32_t)__builtin_ctzll(above != 0 ? above : runnable);
 }

@@ -32,9 +32,8 @@ static void print_vcpu(const Vm *vm, uint32_t id)
     const uint64_t exit_sum = summary_kinds(exits, sizeof(exits), counts->exits);
     const uint64_t handled_sum = summary_kinds(handled, sizeof(handled), counts->handled);
 
-    log_line(AX_LOG_INFO,
-             "vm %u vcpu %u: exits %lu (%s), handled %lu (%s), guest time %lu ms", vm->index, id,
-             exit_sum, exits, handled_sum, handled, counts->run_ns / NS_PER_MS);
+    log_line(AX_LOG_INFO, "vm %u vcpu %u: exits %lu (%s), handled %lu (%s), guest time %lu ms",
+             vm->index, id, exit_sum, exits, handled_sum, handled, counts->run_ns / NS_PER_MS);
 }
 
 static void print_vm(Vm *vm)

@@ -168,8 +168,8 @@ static bool read_checked(uint32_t index, const AxBundle *bundle, const Options *
     const AxError error = axvm_config_check(&config, &why);
 
     if (error != AX_OK) {
-        log_line(AX_LOG_ERROR, "VM %u \"%s\": %s (%s)", index, config.name,
-                 why != NULL ? why : "?", axvcpu_error_name(error));
+        log_line(AX_LOG_ERROR, "VM %u \"%s\": %s (%s)", index, config.name, why != NULL ? why : "?",
+                 axvcpu_error_name(error));
     }
     return error == AX_OK;
 }
@@ -211,8 +211,8 @@ static bool refuse_guest(const char *name)
 static bool open_bundle(AxBundle *bundle, Range initrd)
 {
     const char *why = NULL;
-    const AxError error =
-        axvm_bundle_open(bundle, (const void *)(uintptr_t)initrd.base, initrd.size, &why);
+    const AxError error = axvm_bundle_open(bundle, (const void *)(uintptr_t)initrd.base,
+                                           initrd.size, &why);
 
     if (error != AX_OK) {
         log_line(AX_LOG_ERROR, "bundle: %s (%s)", why != NULL ? why : "?",

@@ -4,11 +4,11 @@
 
 #include <stdint.h>
 
-#define CPU_READ(reg)                                                                             \
-    ({                                                                                            \
-        uint64_t cpu_value;                                                                       \
-        __asm__ volatile("mrs %0, " #reg : "=r"(cpu_value));                                      \
-        cpu_value;                                                                                \
+#define CPU_READ(reg)                                        \
+    ({                                                       \
+        uint64_t cpu_value;                                  \
+        __asm__ volatile("mrs %0, " #reg : "=r"(cpu_value)); \
+        cpu_value;                                           \
     })
 #define CPU_WRITE(reg, value) __asm__ volatile("msr " #reg ", %0" : : "r"((uint64_t)(value)))
 

@@ -108,8 +108,8 @@ static void report_registers(const FaultFrame *frame)
         log_line(AX_LOG_ERROR, "x%-2zu 0x%016lx  x%-2zu 0x%016lx  x%-2zu 0x%016lx", i, frame->x[i],
                  i + 1, frame->x[i + 1], i + 2, frame->x[i + 2]);
     }
-    log_line(AX_LOG_ERROR, "x30 0x%016lx  sp  0x%016lx  pc  0x%016lx  pstate 0x%08lx",
-             frame->x[30], frame->sp, frame->elr, frame->spsr);
+    log_line(AX_LOG_ERROR, "x30 0x%016lx  sp  0x%016lx  pc  0x%016lx  pstate 0x%08lx", frame->x[30],
+             frame->sp, frame->elr, frame->spsr);
 }
 
 static bool on_stack(uint64_t addr)

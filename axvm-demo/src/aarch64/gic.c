@@ -45,14 +45,14 @@
 #define GICR_STRIDE_V4  0x40000u
 #define GICR_TYPER_VLPI (UINT64_C(1) << 1)
 
-#define GICD_CTLR_RWP      (UINT32_C(1) << 31)
-#define GICD_CTLR_ARE_NS   (UINT32_C(1) << 4)
-#define GICD_CTLR_ENABLE   (UINT32_C(1) << 1) // Group 1
-#define GICR_WAKER_SLEEP   (UINT32_C(1) << 1)
-#define GICR_WAKER_ASLEEP  (UINT32_C(1) << 2)
-#define GIC_PRIORITY       0xa0u
-#define MPIDR_AFF3         UINT64_C(0xff00000000)
-#define MPIDR_AFF012       UINT64_C(0xffffff)
+#define GICD_CTLR_RWP     (UINT32_C(1) << 31)
+#define GICD_CTLR_ARE_NS  (UINT32_C(1) << 4)
+#define GICD_CTLR_ENABLE  (UINT32_C(1) << 1) // Group 1
+#define GICR_WAKER_SLEEP  (UINT32_C(1) << 1)
+#define GICR_WAKER_ASLEEP (UINT32_C(1) << 2)
+#define GIC_PRIORITY      0xa0u
+#define MPIDR_AFF3        UINT64_C(0xff00000000)
+#define MPIDR_AFF012      UINT64_C(0xffffff)
 
 static uint64_t distributor;
 static uint64_t redistributors[HOST_CPUS_MAX];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // EL2 stage 1: what the image needs before the device tree is read, and the rest after.
+#include "mmu.h"
 #include "cpu.h"
 #include "layout.h"
 #include "log.h"
-#include "mmu.h"
 #include "pagetable.h"
 #include "platform.h"
 

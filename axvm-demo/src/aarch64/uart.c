@@ -16,7 +16,7 @@
 #define FR_TXFF     (UINT32_C(1) << 5)
 #define LCR_H_FEN   (UINT32_C(1) << 4)
 #define LCR_H_8BITS (UINT32_C(3) << 5)
-#define CR_ENABLE   UINT32_C(0x301)                       // UARTEN, TXE, RXE
+#define CR_ENABLE   UINT32_C(0x301)                           // UARTEN, TXE, RXE
 #define INT_RECEIVE ((UINT32_C(1) << 4) | (UINT32_C(1) << 6)) // FIFO level, time-out
 
 #define RING_SIZE 256u // a power of two
