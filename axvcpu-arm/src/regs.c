@@ -139,14 +139,25 @@ static AxError set_timer(Aarch64VCpu *vcpu, uint32_t n, uint64_t value)
     return aarch64_timer_set_reg(vcpu, AARCH64_REG_CNTV_CTL + n, value);
 }
 
-static AxError get_gic(const Aarch64VCpu *vcpu, uint32_t n, uint64_t *value)
+static AxError get_vmcr(const Aarch64VCpu *vcpu, uint32_t n, uint64_t *value)
 {
     return aarch64_gic_get_reg(vcpu, AARCH64_REG_ICH_VMCR + n, value);
 }
 
-static AxError set_gic(Aarch64VCpu *vcpu, uint32_t n, uint64_t value)
+static AxError set_vmcr(Aarch64VCpu *vcpu, uint32_t n, uint64_t value)
 {
     return aarch64_gic_set_reg(vcpu, AARCH64_REG_ICH_VMCR + n, value);
+}
+
+// AP0R and AP1R, in this order.
+static AxError get_apr(const Aarch64VCpu *vcpu, uint32_t n, uint64_t *value)
+{
+    return aarch64_gic_get_reg(vcpu, AARCH64_REG_ICH_AP0R(n), value);
+}
+
+static AxError set_apr(Aarch64VCpu *vcpu, uint32_t n, uint64_t value)
+{
+    return aarch64_gic_set_reg(vcpu, AARCH64_REG_ICH_AP0R(n), value);
 }
 
 static AxError get_lr(const Aarch64VCpu *vcpu, uint32_t n, uint64_t *value)
@@ -205,8 +216,8 @@ static const Bank banks[] = {
     {AARCH64_REG_SYS(0), AARCH64_SYSREG_COUNT, get_sysreg, set_sysreg},
     {AARCH64_REG_CNTV_CTL, 5, get_timer, set_timer},
     {AARCH64_REG_MDSCR, 1, get_mdscr, set_mdscr},
-    {AARCH64_REG_ICH_VMCR, 1, get_gic, set_gic},
-    {AARCH64_REG_ICH_AP0R(0), 2 * AARCH64_APR_MAX, get_gic, set_gic},
+    {AARCH64_REG_ICH_VMCR, 1, get_vmcr, set_vmcr},
+    {AARCH64_REG_ICH_AP0R(0), 2 * AARCH64_APR_MAX, get_apr, set_apr},
     {AARCH64_REG_FPSR, 2, get_fp_control, set_fp_control},
     {AARCH64_REG_Q_LOW(0), 64, get_q, set_q},
     {AARCH64_REG_ICH_LR(0), AARCH64_LR_MAX, get_lr, set_lr},

@@ -29,22 +29,6 @@
 
 .text
 
-// uint64_t aarch64_world_switch(Aarch64GuestRegs *regs)
-.balign 64
-FUNC(aarch64_world_switch)
-    stp x29, x30, [sp, #-FRAME_SIZE]!
-    stp x18, x0, [sp, #FRAME_X18]
-    ldp x1, x2, [x0, #AARCH64_REGS_PC]
-    msr elr_el2, x1
-    msr spsr_el2, x2
-    guest_pairs ldp, x0
-    ldr x30, [x0, #AARCH64_REGS_X + 240]
-    ldp x0, x1, [x0, #AARCH64_REGS_X]
-    eret
-    dsb nsh // never run: stops speculation past the eret with the guest's registers
-    isb
-END(aarch64_world_switch)
-
 // An exception of the guest returns from aarch64_world_switch. Fits a vector of 32 instructions.
 .macro leave_guest number
     stp x0, x1, [sp, #-16]!
@@ -83,7 +67,7 @@ END(aarch64_world_switch)
     \handler \number
 .endm
 
-.balign 2048
+.balign 2048 // first in the section: no padding
 FUNC(aarch64_vectors)
     vector_at 0x000, return_to_host_vectors // EL2 with SP_EL0
     vector_at 0x080, return_to_host_vectors
@@ -103,5 +87,21 @@ FUNC(aarch64_vectors)
     vector_at 0x780, leave_guest, AARCH64_VECTOR_SERROR_NR
 .org aarch64_vectors + 0x800
 END(aarch64_vectors)
+
+// uint64_t aarch64_world_switch(Aarch64GuestRegs *regs)
+.balign 64
+FUNC(aarch64_world_switch)
+    stp x29, x30, [sp, #-FRAME_SIZE]!
+    stp x18, x0, [sp, #FRAME_X18]
+    ldp x1, x2, [x0, #AARCH64_REGS_PC]
+    msr elr_el2, x1
+    msr spsr_el2, x2
+    guest_pairs ldp, x0
+    ldr x30, [x0, #AARCH64_REGS_X + 240]
+    ldp x0, x1, [x0, #AARCH64_REGS_X]
+    eret
+    dsb nsh // never run: stops speculation past the eret with the guest's registers
+    isb
+END(aarch64_world_switch)
 
 .section .note.GNU-stack, "", %progbits
