@@ -19,6 +19,8 @@
 // 1020..1023 are special INTIDs, never an interrupt.
 #define INTID_END  UINT32_C(1020)
 #define RANK_INTID UINT32_C(0xffff)
+// What a round trip without interrupts does not need: its registers shall not be saved for nothing.
+#define OUT_OF_LINE __attribute__((noinline))
 
 _Static_assert(AX_IRQ_COUNT > INTID_END && AX_IRQ_COUNT - INTID_END < 64,
                "special INTIDs are in the last word");
@@ -283,7 +285,7 @@ void aarch64_gic_inject_linked(Aarch64VCpu *vcpu, uint32_t intid)
 }
 
 // A timer that was set anew before its interrupt was acknowledged takes the interrupt back.
-static void withdraw_stale_links(Aarch64VCpu *vcpu)
+static OUT_OF_LINE void withdraw_stale_links(Aarch64VCpu *vcpu)
 {
     for (uint32_t left = vcpu->gic.linked; left != 0; left &= left - 1) {
         const uint32_t intid = first_bit(left);
@@ -418,7 +420,7 @@ static void write_hcr(Aarch64VGic *gic, uint64_t hcr)
     }
 }
 
-void aarch64_gic_exit(Aarch64VCpu *vcpu)
+static OUT_OF_LINE void fold_lists(Aarch64VCpu *vcpu)
 {
     Aarch64VGic *gic = &vcpu->gic;
 
@@ -430,10 +432,22 @@ void aarch64_gic_exit(Aarch64VCpu *vcpu)
             fold_lr(vcpu, n, lr);
         }
     }
-    if (gic->hcr != ICH_HCR_EN) {
-        take_eoi_count(vcpu);
-        write_hcr(gic, ICH_HCR_EN);
-        gic->look_again = true;
+}
+
+static OUT_OF_LINE void stop_maintenance(Aarch64VCpu *vcpu)
+{
+    take_eoi_count(vcpu);
+    write_hcr(&vcpu->gic, ICH_HCR_EN);
+    vcpu->gic.look_again = true;
+}
+
+void aarch64_gic_exit(Aarch64VCpu *vcpu)
+{
+    if (vcpu->gic.used != 0) {
+        fold_lists(vcpu);
+    }
+    if (vcpu->gic.hcr != ICH_HCR_EN) {
+        stop_maintenance(vcpu);
     }
 }
 
@@ -676,22 +690,24 @@ static uint64_t hcr_for(const Aarch64VGic *gic, bool waiting)
            (gic->active_outside != 0 ? ICH_HCR_LRENPIE | ICH_HCR_TDIR : 0);
 }
 
-void aarch64_gic_enter(Aarch64VCpu *vcpu, uint32_t summary)
+static OUT_OF_LINE void refresh(Aarch64VCpu *vcpu, uint32_t summary)
 {
-    Aarch64VGic *gic = &vcpu->gic;
-
-    if (gic->linked != 0) {
-        withdraw_stale_links(vcpu);
-    }
-    if ((summary & (AX_EVENT_IRQ | AX_EVENT_REQUEST)) == 0 && !gic->look_again) {
-        return;
-    }
     if ((summary & AX_EVENT_REQUEST) != 0) {
         take_requests(vcpu, AX_IRQ_CLEAR_PENDING);
         take_requests(vcpu, AX_IRQ_SET_ACTIVE);
         take_requests(vcpu, AX_IRQ_CLEAR_ACTIVE);
     }
     update_listed(vcpu);
-    gic->look_again = false;
-    write_hcr(gic, hcr_for(gic, fill(vcpu)));
+    vcpu->gic.look_again = false;
+    write_hcr(&vcpu->gic, hcr_for(&vcpu->gic, fill(vcpu)));
+}
+
+void aarch64_gic_enter(Aarch64VCpu *vcpu, uint32_t summary)
+{
+    if (vcpu->gic.linked != 0) {
+        withdraw_stale_links(vcpu);
+    }
+    if ((summary & (AX_EVENT_IRQ | AX_EVENT_REQUEST)) != 0 || vcpu->gic.look_again) {
+        refresh(vcpu, summary);
+    }
 }

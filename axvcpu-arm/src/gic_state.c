@@ -25,9 +25,18 @@ static void set_physical_active(const Aarch64VCpu *vcpu, bool active)
     }
 }
 
+static unsigned apr_count(const Aarch64VCpu *vcpu)
+{
+    const unsigned count = vcpu->percpu->features.apr_count;
+
+    return count < AARCH64_APR_MAX ? count : AARCH64_APR_MAX;
+}
+
 static void load_lists(const Aarch64VCpu *vcpu)
 {
-    for (unsigned n = 0; n < vcpu->percpu->features.lr_count; n++) {
+    const unsigned count = vcpu->percpu->features.lr_count;
+
+    for (unsigned n = 0; n < count && n < AARCH64_LR_MAX; n++) {
         arm_write_lr(n, vcpu->gic.lr[n]);
     }
 }
@@ -40,7 +49,7 @@ void aarch64_gic_load(Aarch64VCpu *vcpu)
     gic->priority_mask = (uint8_t)(UINT32_C(0xff00) >> priority_bits);
     aarch64_gic_fit(vcpu);
     load_lists(vcpu);
-    for (unsigned n = 0; n < vcpu->percpu->features.apr_count; n++) {
+    for (unsigned n = 0; n < apr_count(vcpu); n++) {
         arm_write_ap0r(n, gic->ap0r[n]);
         arm_write_ap1r(n, gic->ap1r[n]);
     }
@@ -57,7 +66,7 @@ void aarch64_gic_save(Aarch64VCpu *vcpu)
 {
     Aarch64VGic *gic = &vcpu->gic;
 
-    for (unsigned n = 0; n < vcpu->percpu->features.apr_count; n++) {
+    for (unsigned n = 0; n < apr_count(vcpu); n++) {
         gic->ap0r[n] = (uint32_t)arm_read_ap0r(n);
         gic->ap1r[n] = (uint32_t)arm_read_ap1r(n);
     }
@@ -126,7 +135,7 @@ static bool set_vmcr(Aarch64VCpu *vcpu, unsigned n, uint64_t value)
 
 static bool apr_is_live(const Aarch64VCpu *vcpu, unsigned n)
 {
-    return vcpu->percpu != NULL && n < vcpu->percpu->features.apr_count;
+    return vcpu->percpu != NULL && n < apr_count(vcpu);
 }
 
 static uint64_t get_ap0r(const Aarch64VCpu *vcpu, unsigned n)
