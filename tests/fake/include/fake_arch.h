@@ -163,7 +163,7 @@ extern const AxEptFormat fake_ept_format;
 #define FAKE_EPT_PRESENT (UINT64_C(1) << 0)
 #define FAKE_EPT_TABLE   (UINT64_C(1) << 1)
 
-#define FAKE_FLUSH_MAX   64u
+#define FAKE_FLUSH_MAX 64u
 
 typedef struct FakeFlush {
     AxEptRoot *root;
