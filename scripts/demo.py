@@ -164,6 +164,7 @@ def main(argv=None):
     try:
         args = arguments(argv)
         subprocess.run([str(machine.ROOT / "scripts/setup.sh"), "demo"], check=True)
+        print(f"demo.sh: building axvm-demo for {args.arch}", file=sys.stderr, flush=True)
         image = machine.build_image(args.arch, args.compiler)
         command = emulator_command(args, image, bundle_for(args))
     except (UsageError, machine.MachineError, guest.GuestError, OSError) as error:
