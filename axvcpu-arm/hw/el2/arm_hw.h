@@ -29,7 +29,8 @@ ARM_SYSREGS(ARM_DEFINE_ACCESS)
 #define ARM_READ(name)         arm_read_##name()
 #define ARM_WRITE(name, value) arm_write_##name(value)
 
-// Registers that come as an array. An index that no register has reads 0 and ignores writes.
+// Registers that come as an array. The caller keeps the index within what the CPU has; any other one
+// is folded into the array.
 #define ARM_TABLE_4(prefix)                                        \
     {                                                              \
         prefix##0_EL2, prefix##1_EL2, prefix##2_EL2, prefix##3_EL2 \
@@ -45,15 +46,13 @@ ARM_SYSREGS(ARM_DEFINE_ACCESS)
     {                                                                             \
         static uint64_t (*const access[count])(void) = table(arm_read_##prefix);  \
                                                                                   \
-        return n < (count) ? access[n]() : 0;                                     \
+        return access[n % (count)]();                                             \
     }                                                                             \
     static inline void arm_write_##name(unsigned n, uint64_t value)               \
     {                                                                             \
         static void (*const access[count])(uint64_t) = table(arm_write_##prefix); \
                                                                                   \
-        if (n < (count)) {                                                        \
-            access[n](value);                                                     \
-        }                                                                         \
+        access[n % (count)](value);                                               \
     }
 ARM_DEFINE_ARRAY(lr, ICH_LR, 16, ARM_TABLE_16)
 ARM_DEFINE_ARRAY(ap0r, ICH_AP0R, 4, ARM_TABLE_4)
@@ -102,16 +101,16 @@ static inline void arm_daif_restore(uint64_t old)
 
 // PAR_EL1 of a read of `va` by the guest at EL1, through both stages or the guest's own only. The
 // guest's PAR_EL1 stays.
-#define ARM_DEFINE_AT(name, text)                                                                  \
-    static inline uint64_t name(uint64_t va)                                                       \
-    {                                                                                              \
-        const uint64_t guest_par = ARM_READ(PAR_EL1);                                              \
-        uint64_t par;                                                                              \
-                                                                                                   \
-        __asm__ volatile("at " text ", %0\n\tisb" : : "r"(va) : "memory");                         \
-        par = ARM_READ(PAR_EL1);                                                                   \
-        ARM_WRITE(PAR_EL1, guest_par);                                                             \
-        return par;                                                                                \
+#define ARM_DEFINE_AT(name, text)                                          \
+    static inline uint64_t name(uint64_t va)                               \
+    {                                                                      \
+        const uint64_t guest_par = ARM_READ(PAR_EL1);                      \
+        uint64_t par;                                                      \
+                                                                           \
+        __asm__ volatile("at " text ", %0\n\tisb" : : "r"(va) : "memory"); \
+        par = ARM_READ(PAR_EL1);                                           \
+        ARM_WRITE(PAR_EL1, guest_par);                                     \
+        return par;                                                        \
     }
 ARM_DEFINE_AT(arm_at_s12e1r, "s12e1r")
 ARM_DEFINE_AT(arm_at_s1e1r, "s1e1r")

@@ -79,14 +79,12 @@ void arm_sim_write(ArmReg reg, uint64_t value)
 
 uint64_t arm_sim_read_array(ArmReg first, unsigned count, unsigned n)
 {
-    return n < count ? arm_sim_read((ArmReg)(first + n)) : 0;
+    return arm_sim_read((ArmReg)(first + n % count));
 }
 
 void arm_sim_write_array(ArmReg first, unsigned count, unsigned n, uint64_t value)
 {
-    if (n < count) {
-        arm_sim_write((ArmReg)(first + n), value);
-    }
+    arm_sim_write((ArmReg)(first + n % count), value);
 }
 
 void arm_sim_op(ArmSimOp op, uint64_t value)
