@@ -144,8 +144,7 @@ static bool continues(const AxRegion *low, const AxRegion *high)
 // Joins the regions at `at` - 1 and `at` when they are one again.
 static void join(AxAddrSpace *as, uint32_t at)
 {
-    if (at == 0 || at >= as->region_count ||
-        !continues(&as->regions[at - 1], &as->regions[at])) {
+    if (at == 0 || at >= as->region_count || !continues(&as->regions[at - 1], &as->regions[at])) {
         return;
     }
     as->regions[at - 1].size += as->regions[at].size;
@@ -529,8 +528,7 @@ static AxError copy_pass(AxAddrSpace *as, GuestPhysAddr gpa, uint8_t *host, uint
 {
     for (uint64_t done = 0; done < size;) {
         uint64_t step = size - done;
-        const AxError error =
-            copy_step(as, ax_gpa(gpa.value + done), host + done, &step, mover);
+        const AxError error = copy_step(as, ax_gpa(gpa.value + done), host + done, &step, mover);
 
         if (error != AX_OK) {
             return error;

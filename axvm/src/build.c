@@ -199,8 +199,7 @@ static AxError build_machine(AxVM *vm, const AxVMParams *params, const char **wh
 static AxError write_description(AxVM *vm, void *buffer)
 {
     size_t size = 0;
-    const AxError error =
-        vm->machine->describe(vm->machine_state, vm, buffer, AX_FDT_ROOM, &size);
+    const AxError error = vm->machine->describe(vm->machine_state, vm, buffer, AX_FDT_ROOM, &size);
 
     return error == AX_OK ? axvm_copy_to_guest(&vm->memory, vm->layout.fdt, buffer, size) : error;
 }

@@ -26,6 +26,13 @@ _Static_assert(FLAG_RIGHTS == AX_MAP_RIGHTS, "the rights need no translation");
 
 // ---- properties: each false when it is there but malformed, or missing where it may not be ----
 
+static uint64_t tree_size(const AxBundle *bundle)
+{
+    const void *tree = bundle->data;
+
+    return fdt_totalsize(tree);
+}
+
 typedef struct Node {
     const AxBundle *bundle;
     int offset;
@@ -33,8 +40,7 @@ typedef struct Node {
 
 static uint32_t be32(const uint8_t *bytes)
 {
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
-           bytes[3];
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
 static uint64_t be64(const uint8_t *bytes)
@@ -132,7 +138,7 @@ static bool read_blob(Node node, const char *name, AxBlob *out)
     const uint64_t offset = be64(value);
     const uint64_t size = be64(value + 8);
 
-    if (size == 0 || offset < fdt_totalsize(bundle->data) || offset > bundle->size ||
+    if (size == 0 || offset < tree_size(bundle) || offset > bundle->size ||
         size > bundle->size - offset) {
         return false;
     }
@@ -167,8 +173,7 @@ static AxError check_tree(const AxBundle *bundle, const char **why)
         return axvm_because(why, AX_EALIGN, "bundle: not at a multiple of 8 bytes");
     }
     if (bundle->size < sizeof(struct fdt_header) || fdt_check_header(bundle->data) != 0 ||
-        fdt_totalsize(bundle->data) > bundle->size ||
-        fdt_check_full(bundle->data, fdt_totalsize(bundle->data)) != 0) {
+        tree_size(bundle) > bundle->size || fdt_check_full(bundle->data, tree_size(bundle)) != 0) {
         return axvm_because(why, AX_EFORMAT, "bundle: does not begin with a sound device tree");
     }
     return AX_OK;
@@ -187,7 +192,7 @@ static AxError check_root(AxBundle *bundle, const char **why)
         return axvm_because(why, AX_EFORMAT, "bundle: made for another version");
     }
     if (!read_u64(root, "total-size", &total) || total > bundle->size ||
-        total < fdt_totalsize(bundle->data)) {
+        total < tree_size(bundle)) {
         return axvm_because(why, AX_EFORMAT, "bundle: incomplete, total-size does not fit");
     }
     bundle->size = total;
@@ -338,22 +343,24 @@ static AxError read_devices(Node vm, AxVMConfig *config, const char **why)
 
     for (int child = next_child(bundle, vm.offset, -1, "device@"); child >= 0;
          child = next_child(bundle, vm.offset, child, "device@")) {
-        if (config->device_count == AX_VM_DEVICES_MAX || !read_device((Node){bundle, child}, config)) {
-            return axvm_because(why, AX_EFORMAT, "bundle: an emulated device is malformed, or too many");
+        if (config->device_count == AX_VM_DEVICES_MAX ||
+            !read_device((Node){bundle, child}, config)) {
+            return axvm_because(why, AX_EFORMAT,
+                                "bundle: an emulated device is malformed, or too many");
         }
     }
     for (int child = next_child(bundle, vm.offset, -1, "passthrough@"); child >= 0;
          child = next_child(bundle, vm.offset, child, "passthrough@")) {
         if (config->passthrough_count == AX_VM_DEVICES_MAX ||
             !read_passthrough((Node){bundle, child}, config)) {
-            return axvm_because(why, AX_EFORMAT, "bundle: a passed device is malformed, or too many");
+            return axvm_because(why, AX_EFORMAT,
+                                "bundle: a passed device is malformed, or too many");
         }
     }
     return AX_OK;
 }
 
-AxError axvm_bundle_vm(const AxBundle *bundle, uint32_t index, AxVMConfig *config,
-                       const char **why)
+AxError axvm_bundle_vm(const AxBundle *bundle, uint32_t index, AxVMConfig *config, const char **why)
 {
     static AxError (*const parts[])(Node, AxVMConfig *, const char **) = {
         read_base,

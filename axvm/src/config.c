@@ -9,7 +9,7 @@
 // As tools/mkbundle.py: nothing a VM names lies beyond the widest address of any backend.
 #define ADDRESS_LIMIT (UINT64_C(1) << 48)
 
-#define WINDOWS_MAX   (AX_VM_MEMORY_MAX + 2u * AX_VM_DEVICES_MAX)
+#define WINDOWS_MAX (AX_VM_MEMORY_MAX + 2u * AX_VM_DEVICES_MAX)
 
 // ---- making ----
 
@@ -46,8 +46,8 @@ void axvm_config_init(AxVMConfig *config, AxVMId id)
 
 static bool is_name_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
 }
 
 // 1 to AX_VM_NAME_SIZE - 1 characters that are fit for messages and device-tree nodes.
@@ -239,8 +239,8 @@ static uint32_t collect_windows(const AxVMConfig *config, AxSpan *windows)
         windows[count++] = (AxSpan){config->devices[i].base, config->devices[i].length};
     }
     for (uint32_t i = 0; i < config->passthrough_count; i++) {
-        windows[count++] =
-            (AxSpan){config->passthrough[i].gpa.value, config->passthrough[i].length};
+        windows[count++] = (AxSpan){config->passthrough[i].gpa.value,
+                                    config->passthrough[i].length};
     }
     return count;
 }

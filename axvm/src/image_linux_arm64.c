@@ -21,16 +21,16 @@ _Static_assert(sizeof(LinuxArm64Header) == 64, "the header is 64 bytes long");
 _Static_assert(offsetof(LinuxArm64Header, magic) == 0x38, "booting.rst");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "fields are used as they are");
 
-#define MAGIC             UINT32_C(0x644d5241) // "ARM\x64"
-#define FLAG_BIG_ENDIAN   (UINT64_C(1) << 0)
-#define FLAG_PAGE_SHIFT   1
-#define FLAG_PAGE_MASK    UINT64_C(3)
-#define PAGE_UNSPECIFIED  0u
-#define PAGE_4K           1u
-#define FLAG_ANY_PLACE    (UINT64_C(1) << 3) // else: as near to the start of RAM as possible
-#define FLAG_ALL          (FLAG_BIG_ENDIAN | FLAG_PAGE_MASK << FLAG_PAGE_SHIFT | FLAG_ANY_PLACE)
+#define MAGIC            UINT32_C(0x644d5241) // "ARM\x64"
+#define FLAG_BIG_ENDIAN  (UINT64_C(1) << 0)
+#define FLAG_PAGE_SHIFT  1
+#define FLAG_PAGE_MASK   UINT64_C(3)
+#define PAGE_UNSPECIFIED 0u
+#define PAGE_4K          1u
+#define FLAG_ANY_PLACE   (UINT64_C(1) << 3) // else: as near to the start of RAM as possible
+#define FLAG_ALL         (FLAG_BIG_ENDIAN | FLAG_PAGE_MASK << FLAG_PAGE_SHIFT | FLAG_ANY_PLACE)
 
-#define LOAD_ALIGN        (UINT64_C(2) << 20)
+#define LOAD_ALIGN (UINT64_C(2) << 20)
 
 static LinuxArm64Header header_of(const AxBlob *image)
 {
@@ -64,11 +64,11 @@ static AxError check_flags(uint64_t flags, const char **why)
 static AxError check_sizes(const LinuxArm64Header *header, const char **why)
 {
     if (header->image_size == 0) {
-        return axvm_because(why, AX_EFORMAT, "kernel: Image without image_size (before Linux 3.17)");
+        return axvm_because(why, AX_EFORMAT,
+                            "kernel: Image without image_size (before Linux 3.17)");
     }
     if (header->text_offset >= LOAD_ALIGN || header->text_offset % AX_PAGE_SIZE != 0) {
-        return axvm_because(why, AX_EFORMAT,
-                            "kernel: text_offset of Image is no page below 2 MiB");
+        return axvm_because(why, AX_EFORMAT, "kernel: text_offset of Image is no page below 2 MiB");
     }
     return AX_OK;
 }

@@ -22,7 +22,7 @@ enum { PART_KERNEL, PART_RAMDISK, PART_FDT, PART_COUNT };
 typedef struct Plan {
     const AxVMConfig *config;
     const AxImageInfo *info;
-    AxSpan room; // RAM that all parts may use
+    AxSpan room;             // RAM that all parts may use
     AxSpan part[PART_COUNT]; // size 0: not placed
 } Plan;
 

@@ -225,8 +225,7 @@ static const Treatment treatments[AX_EXIT_COUNT] = {
 
 static AxError fail(const Run *run, AxError error, const AxVCpuExit *exit)
 {
-    const AxVMFailure failure = {
-        .vcpu = axvcpu_id(run->vcpu), .error = error, .exit = *exit};
+    const AxVMFailure failure = {.vcpu = axvcpu_id(run->vcpu), .error = error, .exit = *exit};
 
     (void)axvm_end(run->vm, AX_VM_STOP_FAILURE, &failure);
     return error;

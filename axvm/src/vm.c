@@ -35,8 +35,8 @@ static bool machine_is_complete(const AxMachineOps *machine)
 {
     return machine != NULL && machine->name != NULL && machine->state_size != 0 &&
            machine->defaults != NULL && machine->init != NULL && machine->reset != NULL &&
-           machine->describe != NULL && machine->vcpu_reset != NULL &&
-           machine->send_ipi != NULL && machine->console_input != NULL;
+           machine->describe != NULL && machine->vcpu_reset != NULL && machine->send_ipi != NULL &&
+           machine->console_input != NULL;
 }
 
 static AxError check_params(const AxVMParams *params, const char **why)

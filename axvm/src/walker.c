@@ -163,8 +163,7 @@ static AxError new_ram(AxAddrSpace *as, GuestPhysAddr gpa, uint64_t left, uint8_
         *level = leaf_level(as, most, gpa.value, left);
 
         const uint64_t size = axvm_level_size(*level);
-        const AxError error =
-            as->hal->alloc_frames(as->hal->ctx, size / AX_PAGE_SIZE, size, out);
+        const AxError error = as->hal->alloc_frames(as->hal->ctx, size / AX_PAGE_SIZE, size, out);
 
         if (error == AX_OK) {
             as->ram_frames += size / AX_PAGE_SIZE;
@@ -207,8 +206,7 @@ static AxError populate_one(AxAddrSpace *as, GuestPhysAddr gpa, uint64_t left, M
 AxError axvm_walker_populate(AxAddrSpace *as, GuestPhysAddr gpa, uint64_t size, MappingFlags flags)
 {
     for (uint64_t done = 0; done < size;) {
-        const AxError error =
-            populate_one(as, ax_gpa(gpa.value + done), size - done, flags, &done);
+        const AxError error = populate_one(as, ax_gpa(gpa.value + done), size - done, flags, &done);
 
         if (error != AX_OK) {
             return error;
