@@ -1,36 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "summary.h"
 
+#include "kinds.h"
 #include "log.h"
-
-#include <stdio.h>
 
 #define KINDS_SIZE 400u
 #define NS_PER_MS  UINT64_C(1000000)
-
-uint64_t summary_kinds(char *text, size_t size, const uint64_t counts[AX_EXIT_COUNT])
-{
-    uint64_t sum = 0;
-    size_t used = 0;
-
-    (void)snprintf(text, size, "none");
-    for (uint32_t kind = 0; kind < AX_EXIT_COUNT; kind++) {
-        if (counts[kind] != 0 && used < size) {
-            used += (size_t)snprintf(text + used, size - used, "%s%s %lu", used > 0 ? ", " : "",
-                                     axvcpu_exit_name((AxVCpuExitReason)kind), counts[kind]);
-        }
-        sum += counts[kind];
-    }
-    return sum;
-}
 
 static void print_vcpu(const Vm *vm, uint32_t id)
 {
     const VCpuCounts *counts = &vm->counts[id];
     char exits[KINDS_SIZE];
     char handled[KINDS_SIZE];
-    const uint64_t exit_sum = summary_kinds(exits, sizeof(exits), counts->exits);
-    const uint64_t handled_sum = summary_kinds(handled, sizeof(handled), counts->handled);
+    const uint64_t exit_sum = kinds_print(exits, sizeof(exits), counts->exits);
+    const uint64_t handled_sum = kinds_print(handled, sizeof(handled), counts->handled);
 
     log_line(AX_LOG_INFO, "vm %u vcpu %u: exits %lu (%s), handled %lu (%s), guest time %lu ms",
              vm->index, id, exit_sum, exits, handled_sum, handled, counts->run_ns / NS_PER_MS);

@@ -6,8 +6,6 @@
 #include "log.h"
 #include "platform.h"
 
-#define VECTOR_CURRENT_SYNC 4u
-
 #define ESR_EC(esr)          (((esr) >> 26) & 0x3f)
 #define ESR_DFSC(esr)        ((esr)&0x3f)
 #define ESR_WNR              (UINT64_C(1) << 6)

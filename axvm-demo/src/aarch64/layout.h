@@ -13,6 +13,9 @@
 #define STACK_SHIFT 15
 #define STACK_SIZE  (1 << STACK_SHIFT)
 
+// Index of the vector of a synchronous exception at EL2 itself (Arm ARM D1.10.2).
+#define VECTOR_CURRENT_SYNC 4
+
 // struct FaultFrame (fault.h)
 #define FAULT_FRAME_SIZE 288
 #define FAULT_SP         248

@@ -115,6 +115,7 @@ text_host_mode:
     .asciz  "\n[axvm] error: this CPU cannot leave VHE mode: HCR_EL2.E2H stays 1\n"
 
     .ltorg
+    .text
     .balign 2048
 refuse_vectors:
     .rept   16

@@ -10,32 +10,12 @@
     // Look at one bit of sp without a free register: x0 + sp and back.
     add     sp, sp, x0
     sub     x0, sp, x0
-    tbnz    x0, #STACK_SHIFT, 1f
+    tbnz    x0, #STACK_SHIFT, fault_overflow
     sub     x0, sp, x0
     sub     sp, sp, x0
     stp     x0, x1, [sp]
     mov     x0, #\kind
-    b       fault_common
-1:  sub     x0, sp, x0
-    sub     sp, sp, x0
-    b       fault_overflow_\kind
-    .endm
-
-    // Nothing returns from here, so a guest's SP_EL0 and our TPIDR_EL2 may be lost.
-    .macro fault_overflow kind
-fault_overflow_\kind:
-    msr     tpidr_el2, x0
-    msr     sp_el0, x1
-    mov     x0, sp
-    ldr     x1, =emergency_stack_top - FAULT_FRAME_SIZE
-    mov     sp, x1
-    add     x0, x0, #FAULT_FRAME_SIZE
-    str     x0, [sp, #FAULT_SP]
-    mrs     x0, tpidr_el2
-    mrs     x1, sp_el0
-    stp     x0, x1, [sp]
-    mov     x0, #\kind
-    ldr     x1, [sp, #FAULT_SP]
+    add     x1, sp, #FAULT_FRAME_SIZE
     b       fault_save
     .endm
 
@@ -49,13 +29,26 @@ fault_vectors:
     .endr
     .size fault_vectors, . - fault_vectors
 
-    .irp    kind, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
-    fault_overflow \kind
-    .endr
+    // The push that hit the guard was a synchronous exception. Nothing returns from here, so that a
+    // guest's SP_EL0 and our TPIDR_EL2 may be lost.
+    .type fault_overflow, %function
+fault_overflow:
+    sub     x0, sp, x0
+    msr     tpidr_el2, x0
+    sub     x0, sp, x0
+    msr     sp_el0, x1
+    add     x1, x0, #FAULT_FRAME_SIZE
+    ldr     x0, =emergency_stack_top - FAULT_FRAME_SIZE
+    mov     sp, x0
+    mrs     x0, tpidr_el2
+    str     x0, [sp]
+    mrs     x0, sp_el0
+    str     x0, [sp, #8]
+    mov     x0, #VECTOR_CURRENT_SYNC
+    .size fault_overflow, . - fault_overflow
 
-    .type fault_common, %function
-fault_common:
-    add     x1, sp, #FAULT_FRAME_SIZE
+    // x0 = index of the vector, x1 = stack pointer before; x0 and x1 as they were are in the frame.
+    .type fault_save, %function
 fault_save:
     stp     x2, x3, [sp, #16]
     stp     x4, x5, [sp, #32]
@@ -95,7 +88,7 @@ fault_save:
     ldr     x30, [sp, #240]
     add     sp, sp, #FAULT_FRAME_SIZE
     eret
-    .size fault_common, . - fault_common
+    .size fault_save, . - fault_save
 
     .bss
     .balign 16
