@@ -189,7 +189,6 @@ static AxPerCpuCaps caps(const void *arch)
 
 const AxArchPerCpuOps aarch64_percpu_ops = {
     .name = "aarch64",
-    .percpu_size = sizeof(Aarch64PerCpu),
     .init = init,
     .enable = enable,
     .disable = disable,

@@ -147,7 +147,6 @@ static bool wakeup_pending(const void *arch)
 
 const AxArchVCpuOps aarch64_vcpu_ops = {
     .name = "aarch64",
-    .vcpu_size = sizeof(Aarch64VCpu),
     .has_nmi = false,
     .create = create,
     .destroy = destroy,

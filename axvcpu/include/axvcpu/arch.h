@@ -66,7 +66,6 @@ typedef struct AxIrqState {
 
 typedef struct AxArchVCpuOps {
     const char *name;
-    size_t vcpu_size; /* sizeof the backend's type, to catch a mix-up of tables */
     bool has_nmi;
 
     /* Initialises all of *arch. AX_EINVAL for a bad config; nothing to release then. */
@@ -130,7 +129,6 @@ typedef struct AxPerCpuCaps {
 
 typedef struct AxArchPerCpuOps {
     const char *name;
-    size_t percpu_size;
     /* All on the pCPU concerned. */
     AxError (*init)(void *arch, AxPCpuId id, const AxVCpuHal *hal);
     /* Remembers what it changes. AX_ENOHW, AX_EPRIVILEGE, AX_EFIRMWARE, AX_ENOTSUP, AX_EBUSY. */

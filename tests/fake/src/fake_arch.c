@@ -455,15 +455,15 @@ static uint64_t next_deadline(const void *arch)
     return vcpu->deadline;
 }
 
-#define FAKE_OPS(nmi)                                                                             \
-    {                                                                                             \
-        .name = "fake", .vcpu_size = sizeof(FakeVCpu), .has_nmi = (nmi), .create = create,        \
-        .destroy = destroy, .reset = reset, .set_entry = set_entry, .set_ept_root = set_ept_root, \
-        .setup = setup, .bind = bind, .unbind = unbind, .run = run,                               \
-        .complete_read = complete_read, .complete_write = complete_write,                         \
-        .complete_call = complete_call, .complete_fault = complete_fault, .get_reg = get_reg,     \
-        .set_reg = set_reg, .reg_ids = reg_ids, .reg_id_count = FAKE_REG_COUNT,                   \
-        .irq_state = irq_state, .wakeup_pending = wakeup_pending, .next_deadline = next_deadline, \
+#define FAKE_OPS(nmi)                                                                           \
+    {                                                                                           \
+        .name = "fake", .has_nmi = (nmi), .create = create, .destroy = destroy, .reset = reset, \
+        .set_entry = set_entry, .set_ept_root = set_ept_root, .setup = setup, .bind = bind,     \
+        .unbind = unbind, .run = run, .complete_read = complete_read,                           \
+        .complete_write = complete_write, .complete_call = complete_call,                       \
+        .complete_fault = complete_fault, .get_reg = get_reg, .set_reg = set_reg,               \
+        .reg_ids = reg_ids, .reg_id_count = FAKE_REG_COUNT, .irq_state = irq_state,             \
+        .wakeup_pending = wakeup_pending, .next_deadline = next_deadline,                       \
     }
 
 const AxArchVCpuOps fake_vcpu_ops = FAKE_OPS(true);

@@ -81,7 +81,6 @@ static AxPerCpuCaps caps(const void *arch)
 
 const AxArchPerCpuOps fake_percpu_ops = {
     .name = "fake",
-    .percpu_size = sizeof(FakePerCpu),
     .init = init,
     .enable = enable,
     .disable = disable,
