@@ -108,12 +108,17 @@ static AxError check_memory(const AxVMMemory *memory, const char **why)
                         why);
 }
 
+static bool is_device_type(uint32_t type)
+{
+    return type == AX_EMU_INTERRUPT_CONTROLLER || type == AX_EMU_CONSOLE || type == AX_EMU_SCRATCH;
+}
+
 static AxError check_device(const AxVMDevice *device, const char **why)
 {
     if (!is_name(device->name)) {
         return axvm_because(why, AX_EINVAL, "emu_devices: name must be 1 to 31 of A-Z a-z 0-9 _ -");
     }
-    if (device->type != AX_EMU_INTERRUPT_CONTROLLER && device->type != AX_EMU_CONSOLE) {
+    if (!is_device_type(device->type)) {
         return axvm_because(why, AX_ENOTSUP, "emu_devices: there is no such type");
     }
     if (device->irq >= AX_IRQ_COUNT || device->config_count > AX_VM_DEVICE_CONFIG) {
