@@ -174,9 +174,9 @@ static Outcome raz_wi(Aarch64VCpu *vcpu, Access *access, AxVCpuExit *exit)
 
 // ---- debug: what every CPU must have, without effect ----
 
-#define MDSCR_EL1_WRITABLE \
-    UINT64_C(0xefeef041)          // what Armv8.0 to 8.9 define, less the read-only bits
-#define OSLSR_EL1_OSLM ARM_BIT(3) // the OS lock exists; it is never locked
+// SS, TDCC, KDE and MDE; all else is read-only while the OS lock is open, which it always is.
+#define MDSCR_EL1_WRITABLE (ARM_BIT(0) | ARM_BIT(12) | ARM_BIT(13) | ARM_BIT(15))
+#define OSLSR_EL1_OSLM     ARM_BIT(3) // the OS lock exists
 
 static Outcome mdscr(Aarch64VCpu *vcpu, Access *access, AxVCpuExit *exit)
 {

@@ -317,11 +317,9 @@ static void every_listed_difference_was_seen(void **state)
 
     (void)cs_version(&major, &minor);
     for (size_t i = 0; i < sizeof(differences) / sizeof(differences[0]); i++) {
-        if (differences[i].capstone_accepts || major < 5) {
-            assert_true(oracle->excused[i] > 0);
+        if ((differences[i].capstone_accepts || major < 5) && oracle->excused[i] == 0) {
+            fail_msg("no word shows '%s' (%s)", differences[i].name, differences[i].reason);
         }
-        print_message("%s: %u words, %s\n", differences[i].name, oracle->excused[i],
-                      differences[i].reason);
     }
 }
 
