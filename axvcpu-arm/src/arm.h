@@ -68,8 +68,17 @@ extern const AxRegId aarch64_reg_ids[];
     (31u + 2u + AARCH64_SYSREG_COUNT + 5u + 1u + 1u + 2u * AARCH64_APR_MAX + AARCH64_LR_MAX + 2u + \
      64u)
 // General register by its encoding, 31 = XZR.
-uint64_t aarch64_x(const Aarch64VCpu *vcpu, uint32_t n);
-void aarch64_set_x(Aarch64VCpu *vcpu, uint32_t n, uint64_t value);
+static inline uint64_t aarch64_x(const Aarch64VCpu *vcpu, uint32_t n)
+{
+    return n < 31 ? vcpu->regs.x[n] : 0;
+}
+
+static inline void aarch64_set_x(Aarch64VCpu *vcpu, uint32_t n, uint64_t value)
+{
+    if (n < 31) {
+        vcpu->regs.x[n] = value;
+    }
+}
 
 // ---- exit.c: synchronous exits by exception class, one const table ----
 Aarch64Next aarch64_handle_sync(Aarch64VCpu *vcpu, AxVCpuExit *exit);

@@ -17,18 +17,6 @@ typedef struct Bank {
     AxError (*set)(Aarch64VCpu *vcpu, uint32_t n, uint64_t value);
 } Bank;
 
-uint64_t aarch64_x(const Aarch64VCpu *vcpu, uint32_t n)
-{
-    return n < 31 ? vcpu->regs.x[n] : 0;
-}
-
-void aarch64_set_x(Aarch64VCpu *vcpu, uint32_t n, uint64_t value)
-{
-    if (n < 31) {
-        vcpu->regs.x[n] = value;
-    }
-}
-
 static AxError get_x(const Aarch64VCpu *vcpu, uint32_t n, uint64_t *value)
 {
     *value = vcpu->regs.x[n];
