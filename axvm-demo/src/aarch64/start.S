@@ -66,6 +66,21 @@ primary:
     b       .
     .size primary, . - primary
 
+// Here because _start is our vector table while we refuse: this is its entry for a synchronous
+// exception of the current level, which HLT is where nobody listens for semihosting calls.
+    .org    0x200
+    .type refuse_off, %function
+refuse_off:
+    ldr     w0, =PSCI_SYSTEM_OFF
+    mrs     x2, CurrentEL
+    cmp     x2, #CURRENT_EL2
+    b.ne    1f
+    smc     #0
+1:  hvc     #0                      // where EL2 is absent, firmware is called so
+2:  wfi
+    b       2b
+    .size refuse_off, . - refuse_off
+
 // Says the text at x2 and powers off with failure; without a stack, at any exception level.
     .type refuse, %function
 refuse:
@@ -76,8 +91,8 @@ refuse:
     tbnz    w3, #UART_FR_TXFF_BIT, 2b
     str     w1, [x0, #UART_DR]
     b       1b
-3:  adrp    x1, refuse_vectors
-    add     x1, x1, :lo12:refuse_vectors
+3:  msr     SPSel, #1
+    adr     x1, _start
     mrs     x2, CurrentEL
     cmp     x2, #CURRENT_EL2
     b.eq    4f
@@ -95,18 +110,6 @@ refuse_exit:
     .quad   0x20026, 1              // ADP_Stopped_ApplicationExit, status
     .size refuse, . - refuse
 
-    .type refuse_off, %function
-refuse_off:
-    ldr     w0, =PSCI_SYSTEM_OFF
-    mrs     x2, CurrentEL
-    cmp     x2, #CURRENT_EL2
-    b.ne    1f
-    smc     #0
-1:  hvc     #0                      // where EL2 is absent, firmware is called so
-2:  wfi
-    b       2b
-    .size refuse_off, . - refuse_off
-
 text_wrong_level:
     .asciz  "\n[axvm] error: not started at EL2: QEMU needs -M virt,virtualization=on\n"
 text_wrong_place:
@@ -115,11 +118,4 @@ text_host_mode:
     .asciz  "\n[axvm] error: this CPU cannot leave VHE mode: HCR_EL2.E2H stays 1\n"
 
     .ltorg
-    .text
-    .balign 2048
-refuse_vectors:
-    .rept   16
-    b       refuse_off
-    .balign 128
-    .endr
     .section .note.GNU-stack, "", %progbits
