@@ -10,6 +10,7 @@
 #define PAGE_OFFSET    (AX_PAGE_SIZE - 1)
 #define ADDRESS_BITS   ARM_MASK(55, 0) // above may be a tag (TCR_EL1.TBI)
 #define PAR_ATTR_OUTER ARM_MASK(7, 4)  // of the attributes: 0 is Device memory
+#define SCTLR_EL1_M    ARM_BIT(0)
 #define SCTLR_EL1_E0E  ARM_BIT(24)
 #define SCTLR_EL1_EE   ARM_BIT(25)
 #define PSTATE_A32_E   ARM_BIT(9)
@@ -198,6 +199,14 @@ static void set_base_value(Aarch64VCpu *vcpu, uint8_t rn, uint64_t value)
     }
 }
 
+// With its MMU off all that the guest reads counts as Device memory, but then it chose its PC by
+// running from there, and no other vCPU can change where that is.
+static bool is_memory(const Aarch64VCpu *vcpu, uint64_t par)
+{
+    return (arm_get(par, PAR_EL1_ATTR) & PAR_ATTR_OUTER) != 0 ||
+           (aarch64_sysreg_get(vcpu, AARCH64_SCTLR_EL1) & SCTLR_EL1_M) == 0;
+}
+
 // The instruction at the guest's PC, if that is in normal memory: never from a device.
 static bool fetch_instruction(const Aarch64VCpu *vcpu, uint32_t *out)
 {
@@ -205,8 +214,7 @@ static bool fetch_instruction(const Aarch64VCpu *vcpu, uint32_t *out)
     const uint64_t par = arm_at_s12e1r(vcpu->regs.pc);
     const uint64_t pa = (par & PAR_EL1_PA) | (vcpu->regs.pc & PAGE_OFFSET);
 
-    if ((par & PAR_EL1_F) != 0 || (arm_get(par, PAR_EL1_ATTR) & PAR_ATTR_OUTER) == 0 ||
-        (pa & 3) != 0) {
+    if ((par & PAR_EL1_F) != 0 || !is_memory(vcpu, par) || pa % sizeof(*out) != 0) {
         return false;
     }
     *out = *(const volatile uint32_t *)ax_ptr_from_hva(hal->phys_to_virt(hal->ctx, ax_hpa(pa)));

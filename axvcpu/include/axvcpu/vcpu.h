@@ -161,7 +161,8 @@ AX_MUST_CHECK AxError axvcpu_complete_write(AxVCpu *vcpu);
 /*
  * Hypercall, CPU_UP, CPU_STATUS. `value` is the result of a hypercall (with AX_OK) or an AxCpuPower
  * for CPU_STATUS. Errors become the code of the interface the guest called: AX_ENOTSUP, AX_EINVAL,
- * AX_EEXIST (already on), AX_EBUSY (on pending), AX_EPERM (denied), anything else internal failure.
+ * AX_EEXIST (already on), AX_EBUSY (on pending), AX_EPERM (denied), AX_ENOENT (no such CPU),
+ * AX_EFAULT (no such address), others where the interface has a code for them, else internal failure.
  */
 AX_MUST_CHECK AxError axvcpu_complete_call(AxVCpu *vcpu, AxError result, uint64_t value);
 /*

@@ -608,12 +608,25 @@ static void code_is_never_read_from_a_device(void **state)
 {
     Fixture *f = *state;
 
+    f->vcpu.sys[AARCH64_SCTLR_EL1] = 1; // M
     f->vcpu.regs.x[2] = DEVICE_VA;
     f->code[(GUEST_PC & 0xfff) / 4] = 0xb8404441; // ldr w1, [x2], #4
     arm_sim.translate = in_device_memory;
     f->hal.phys_to_virt = NULL;
     assert_int_equal(data_abort(f, TRANSLATION_L3), AARCH64_EXIT);
     assert_read_fault(f);
+}
+
+// Then every address counts as Device memory.
+static void code_is_read_while_the_guests_mmu_is_off(void **state)
+{
+    Fixture *f = *state;
+
+    f->vcpu.regs.x[2] = DEVICE_VA;
+    f->code[(GUEST_PC & 0xfff) / 4] = 0xb8404441; // ldr w1, [x2], #4
+    arm_sim.translate = in_device_memory;
+    assert_int_equal(data_abort(f, TRANSLATION_L3), AARCH64_EXIT);
+    assert_int_equal(f->exit.reason, AX_EXIT_MMIO_READ);
 }
 
 static void code_that_went_away_is_a_page_fault(void **state)
@@ -741,6 +754,7 @@ int main(void)
         TEST(a_fault_in_the_second_half_leaves_the_registers),
         TEST(an_instruction_that_cannot_be_emulated_is_a_page_fault),
         TEST(code_is_never_read_from_a_device),
+        TEST(code_is_read_while_the_guests_mmu_is_off),
         TEST(code_that_went_away_is_a_page_fault),
         TEST(a_misaligned_pc_fetches_nothing),
         TEST(aarch32_code_is_not_decoded),
