@@ -74,6 +74,7 @@ void platform_init_pcpu(const HostInfo *info)
     gic_init_pcpu(info, pcpu);
     gic_enable(pcpu, info->hyp_timer_irq);
     gic_enable(pcpu, info->virt_timer_irq);
+    gic_enable(pcpu, AARCH64_PPI_PTIMER);
     gic_enable(pcpu, AARCH64_PPI_MAINTENANCE);
 }
 

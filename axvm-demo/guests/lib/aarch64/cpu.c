@@ -32,6 +32,7 @@ static GuestIrqHandler irq_handler;
 #define BLOCK_1G    (UINT64_C(1) << 30)
 #define DESC_BLOCK  UINT64_C(1)
 #define DESC_AF     (UINT64_C(1) << 10)
+#define DESC_AP_EL0 (UINT64_C(1) << 6) // for unprivileged loads and stores at EL1
 #define DESC_ISH    (UINT64_C(3) << 8)
 #define DESC_NORMAL (UINT64_C(0) << 2)
 #define DESC_DEVICE (UINT64_C(1) << 2)
@@ -44,7 +45,7 @@ static uint64_t level1[512] __attribute__((aligned(4096)));
 
 static void mmu_on(void)
 {
-    level1[0] = DESC_BLOCK | DESC_AF | DESC_DEVICE;
+    level1[0] = DESC_BLOCK | DESC_AF | DESC_AP_EL0 | DESC_DEVICE;
     for (uint64_t i = 1; i < 4; i++) {
         level1[i] = (i * BLOCK_1G) | DESC_BLOCK | DESC_AF | DESC_ISH | DESC_NORMAL;
     }
