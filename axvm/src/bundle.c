@@ -167,16 +167,24 @@ static int next_child(const AxBundle *bundle, int parent, int child, const char 
     return child;
 }
 
+// libfdt checks everything but the alignment of the blocks, which it then relies on.
+static bool tree_is_sound(const AxBundle *bundle)
+{
+    const void *tree = bundle->data;
+
+    return bundle->size >= sizeof(struct fdt_header) && fdt_check_header(tree) == 0 &&
+           fdt_off_dt_struct(tree) % 4 == 0 && fdt_off_mem_rsvmap(tree) % 8 == 0 &&
+           tree_size(bundle) <= bundle->size && fdt_check_full(tree, tree_size(bundle)) == 0;
+}
+
 static AxError check_tree(const AxBundle *bundle, const char **why)
 {
     if ((uintptr_t)bundle->data % 8 != 0) {
         return axvm_because(why, AX_EALIGN, "bundle: not at a multiple of 8 bytes");
     }
-    if (bundle->size < sizeof(struct fdt_header) || fdt_check_header(bundle->data) != 0 ||
-        tree_size(bundle) > bundle->size || fdt_check_full(bundle->data, tree_size(bundle)) != 0) {
-        return axvm_because(why, AX_EFORMAT, "bundle: does not begin with a sound device tree");
-    }
-    return AX_OK;
+    return tree_is_sound(bundle)
+               ? AX_OK
+               : axvm_because(why, AX_EFORMAT, "bundle: does not begin with a sound device tree");
 }
 
 static AxError check_root(AxBundle *bundle, const char **why)

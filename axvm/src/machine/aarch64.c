@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The AArch64 board: GICv3, one PL011, PSCI; like QEMU's `virt` where guests care. */
+#include "aarch64_fdt.h"
+
+#include "../span.h"
+#include "../why.h"
+
+#include <axvm/devices/gicv3.h>
+#include <axvm/devices/pl011.h>
+#include <axvm/devices/scratch.h>
+
+// Where QEMU's board has them.
+#define RAM_BASE  UINT64_C(0x40000000)
+#define RAM_SIZE  (UINT64_C(256) << 20)
+#define GICD_BASE UINT64_C(0x08000000)
+#define GICR_BASE UINT64_C(0x080a0000)
+#define UART_BASE UINT64_C(0x09000000)
+#define UART_IRQ  33u
+
+// Stage 2 of 40 bits is what the smallest CPUs with EL2 have.
+#define GPA_BITS 40u
+
+typedef struct Board {
+    Aarch64Board map;
+    AxGicv3 gic;
+    Pl011 uart;
+    AxScratch scratch;
+} Board;
+
+// ---- defaults ----
+
+static void add_default_ram(AxVMConfig *config)
+{
+    config->memory[0] = (AxVMMemory){.base = ax_gpa(RAM_BASE),
+                                     .size = RAM_SIZE,
+                                     .flags = AX_MAP_RIGHTS,
+                                     .type = AX_MAP_TYPE_ALLOC};
+    config->memory_count = 1;
+}
+
+static void add_default_devices(AxVMConfig *config)
+{
+    config->devices[0] = (AxVMDevice){.name = "gic",
+                                      .base = GICD_BASE,
+                                      .length = AX_GICV3_DIST_SIZE,
+                                      .type = AX_EMU_INTERRUPT_CONTROLLER,
+                                      .config = {GICR_BASE >> 32, (uint32_t)GICR_BASE},
+                                      .config_count = 2};
+    config->devices[1] = (AxVMDevice){.name = "uart",
+                                      .base = UART_BASE,
+                                      .length = AX_PL011_SIZE,
+                                      .irq = UART_IRQ,
+                                      .type = AX_EMU_CONSOLE};
+    config->device_count = 2;
+}
+
+static void defaults(AxVMConfig *config)
+{
+    if (config->memory_count == 0) {
+        add_default_ram(config);
+    }
+    if (config->device_count == 0) {
+        add_default_devices(config);
+    }
+}
+
+// ---- putting devices on the bus ----
+
+static AxError add_range(AxVM *vm, AxSpan span, const AxDeviceOps *ops, void *device,
+                         const char **why)
+{
+    const AxBusRange range = {.base = span.base, .size = span.size, .ops = ops, .device = device};
+    const AxError error = axvm_bus_add(&vm->mmio, &range, NULL);
+
+    return error == AX_OK ? AX_OK
+                          : axvm_because(why, error, "emu_devices: devices overlap, or too many");
+}
+
+static uint32_t count_devices(const AxVMConfig *config, uint32_t type, const AxVMDevice **found)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < config->device_count; i++) {
+        if (config->devices[i].type == type) {
+            *found = &config->devices[i];
+            count++;
+        }
+    }
+    return count;
+}
+
+// The redistributors are no window of a device of their own, so config_check has not seen them.
+static AxError check_redistributors(const AxVM *vm, AxSpan span, const char **why)
+{
+    const AxVMConfig *config = &vm->config;
+    bool clash = span.base % AX_GICV3_DIST_SIZE != 0 ||
+                 !axvm_span_inside(span, (AxSpan){0, UINT64_C(1) << GPA_BITS});
+
+    for (uint32_t i = 0; i < config->memory_count; i++) {
+        clash |= axvm_spans_overlap(span,
+                                    (AxSpan){config->memory[i].base.value, config->memory[i].size});
+    }
+    for (uint32_t i = 0; i < config->passthrough_count; i++) {
+        clash |= axvm_spans_overlap(
+            span, (AxSpan){config->passthrough[i].gpa.value, config->passthrough[i].length});
+    }
+    return clash ? axvm_because(why, AX_EOVERLAP,
+                                "emu_devices: the interrupt controller's redistributors are not "
+                                "aligned, out of range, or on something else")
+                 : AX_OK;
+}
+
+static uint32_t max_irq(const AxVMConfig *config)
+{
+    uint32_t most = 0;
+
+    for (uint32_t i = 0; i < config->device_count; i++) {
+        most = config->devices[i].irq > most ? config->devices[i].irq : most;
+    }
+    for (uint32_t i = 0; i < config->passthrough_count; i++) {
+        most = config->passthrough[i].irq > most ? config->passthrough[i].irq : most;
+    }
+    return most;
+}
+
+// Few shared interrupts by default: a guest initialises each of them with several traps.
+static uint32_t spi_count(const AxVMConfig *config)
+{
+    const uint32_t most = max_irq(config);
+
+    return most < AX_GICV3_SPI_FIRST + AX_GICV3_SPI_DEFAULT ? AX_GICV3_SPI_DEFAULT : most / 32 * 32;
+}
+
+static AxError init_gic(Board *board, AxVM *vm, const char **why)
+{
+    AxError error = axvm_gicv3_init(&board->gic, spi_count(&vm->config));
+
+    for (uint32_t i = 0; error == AX_OK && i < vm->vcpu_count; i++) {
+        error = axvm_gicv3_add_cpu(&board->gic, &vm->vcpus[i].vcpu, vm->vcpus[i].cpu_address);
+    }
+    return error == AX_OK
+               ? AX_OK
+               : axvm_because(why, error,
+                              "emu_devices: the interrupt controller has no such irq or CPU");
+}
+
+static AxError add_gic(Board *board, AxVM *vm, const char **why)
+{
+    const AxVMDevice *device = NULL;
+    AxSpan redist = {.size = vm->vcpu_count * AX_GICV3_REDIST_SIZE};
+    AxError error;
+
+    if (count_devices(&vm->config, AX_EMU_INTERRUPT_CONTROLLER, &device) != 1 ||
+        device->length != AX_GICV3_DIST_SIZE || device->config_count != 2) {
+        return axvm_because(why, AX_EINVAL,
+                            "emu_devices: needs one interrupt controller, of length 0x10000, with "
+                            "[high, low] words of the redistributors' address");
+    }
+    redist.base = (uint64_t)device->config[0] << 32 | device->config[1];
+    board->map.gicd_base = device->base;
+    board->map.gicd_size = device->length;
+    board->map.gicr_base = redist.base;
+    board->map.gicr_size = redist.size;
+    error = check_redistributors(vm, redist, why);
+    if (error == AX_OK) {
+        error = init_gic(board, vm, why);
+    }
+    if (error == AX_OK) {
+        error = add_range(vm, (AxSpan){device->base, device->length}, &axvm_gicv3_dist_ops,
+                          &board->gic, why);
+    }
+    return error == AX_OK ? add_range(vm, redist, &axvm_gicv3_redist_ops, &board->gic, why) : error;
+}
+
+static AxError add_uart(Board *board, AxVM *vm, AxConsoleSink sink, const char **why)
+{
+    const AxVMDevice *device = NULL;
+
+    if (count_devices(&vm->config, AX_EMU_CONSOLE, &device) != 1 ||
+        device->length != AX_PL011_SIZE || device->irq < AX_GICV3_SPI_FIRST) {
+        return axvm_because(
+            why, AX_EINVAL,
+            "emu_devices: needs one console, of length 0x1000, with an irq from 32");
+    }
+    board->map.uart_base = device->base;
+    board->map.uart_size = device->length;
+    board->map.uart_irq = device->irq;
+    axvm_pl011_init(&board->uart, axvm_gicv3_spi_line(&board->gic, device->irq), sink);
+    return add_range(vm, (AxSpan){device->base, device->length}, &axvm_pl011_ops, &board->uart,
+                     why);
+}
+
+static AxError add_scratch(Board *board, AxVM *vm, const char **why)
+{
+    const AxVMDevice *device = NULL;
+    const uint32_t count = count_devices(&vm->config, AX_EMU_SCRATCH, &device);
+
+    if (count == 0) {
+        return AX_OK;
+    }
+    if (count > 1 || device->length != AX_SCRATCH_SIZE) {
+        return axvm_because(why, AX_EINVAL,
+                            "emu_devices: at most one scratch page, of length 0x1000");
+    }
+    axvm_scratch_init(&board->scratch);
+    return add_range(vm, (AxSpan){device->base, device->length}, &axvm_scratch_ops, &board->scratch,
+                     why);
+}
+
+// ---- the table ----
+
+static AxError init(void *state, AxVM *vm, AxConsoleSink sink, const char **why)
+{
+    Board *board = state;
+    AxError error;
+
+    error = add_gic(board, vm, why);
+    if (error == AX_OK) {
+        error = add_uart(board, vm, sink, why);
+    }
+    return error == AX_OK ? add_scratch(board, vm, why) : error;
+}
+
+static void reset(void *state)
+{
+    Board *board = state;
+
+    axvm_gicv3_reset(&board->gic);
+    axvm_pl011_reset(&board->uart);
+    axvm_scratch_init(&board->scratch);
+}
+
+static AxError describe(void *state, const AxVM *vm, void *buffer, size_t room, size_t *size)
+{
+    const Board *board = state;
+
+    return axvm_aarch64_describe(&board->map, vm, buffer, room, size);
+}
+
+static void vcpu_reset(void *state, AxVCpuId id)
+{
+    Board *board = state;
+
+    axvm_gicv3_vcpu_reset(&board->gic, id);
+}
+
+static AxError send_ipi(void *state, AxVCpu *sender, const AxVCpuExit *exit)
+{
+    Board *board = state;
+
+    return axvm_gicv3_send_sgi(&board->gic, sender, exit);
+}
+
+static bool console_input(void *state, uint8_t byte)
+{
+    Board *board = state;
+
+    return axvm_pl011_receive(&board->uart, byte);
+}
+
+const AxMachineOps axvm_machine_aarch64 = {
+    .name = "aarch64-virt",
+    .state_size = sizeof(Board),
+    .gpa_bits = GPA_BITS,
+    .defaults = defaults,
+    .init = init,
+    .reset = reset,
+    .describe = describe,
+    .vcpu_reset = vcpu_reset,
+    .send_ipi = send_ipi,
+    .console_input = console_input,
+};
