@@ -140,10 +140,8 @@ static const char *read_initrd(HostInfo *info, const void *fdt, int chosen)
         return "/chosen has a bad 'linux,initrd-start' or 'linux,initrd-end'";
     }
     info->initrd = (Range){.base = start, .size = end - start};
-    for (uint32_t i = 0; i < info->memory.count; i++) {
-        if (range_contains(info->memory.items[i], info->initrd)) {
-            return NULL;
-        }
+    if (ranges_contain(&info->memory, info->initrd)) {
+        return NULL;
     }
     return "/chosen puts the initrd outside memory";
 }

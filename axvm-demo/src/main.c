@@ -37,7 +37,7 @@ static void map_memory(void)
 }
 
 // What the image, the device tree, the bundle and the firmware leave of the memory.
-static void free_memory(const void *fdt)
+static RangeList free_memory(const void *fdt)
 {
     const Range image = platform_image();
     const Range tree = {.base = (uintptr_t)fdt, .size = fdt_totalsize(fdt)};
@@ -52,20 +52,40 @@ static void free_memory(const void *fdt)
         demo_fail("device tree: memory is cut into too many pieces");
     }
     ranges_align(&free, FRAME_SIZE);
-    hal_init(&free);
+    return free;
 }
 
+// False when there was nothing to run, or something went wrong with it.
 static bool run_vms(void)
 {
     const AxPCpuId pcpu = this_pcpu();
 
-    if (!pcpu_start(pcpu) || !vms_create(host.initrd, &options)) {
+    if (!pcpu_start(pcpu)) {
         return false;
     }
-    vms_boot();
-    pcpu_run(pcpu);
+    if (vms_create()) {
+        vms_boot();
+        pcpu_run(pcpu);
+    }
     pcpu_stop(pcpu);
-    return !vms_any_failed();
+    return vms_count() > 0 && !vms_any_failed();
+}
+
+static bool report(bool success, uint64_t frames_at_start)
+{
+    const uint64_t frames_at_end = hal_free_frames();
+
+    if (frames_at_start != frames_at_end) {
+        log_line(AX_LOG_ERROR, "bug: frames were lost");
+        success = false;
+    }
+    if (vms_count() > 0) {
+        summary_print();
+        log_line(AX_LOG_INFO, "frames: %lu free at start, %lu at end", frames_at_start,
+                 frames_at_end);
+        log_line(AX_LOG_INFO, "all VMs ended: %s", success ? "success" : "failure");
+    }
+    return success;
 }
 
 _Noreturn void demo_main(const void *fdt)
@@ -81,21 +101,17 @@ _Noreturn void demo_main(const void *fdt)
     read_options();
     platform_init(&host);
     map_memory();
-    free_memory(fdt);
+
+    RangeList free = free_memory(fdt);
+
+    if (!vms_plan(&host, &options, &free)) {
+        platform_exit(false);
+    }
+    hal_init(&free);
 
     const uint64_t frames_at_start = hal_free_frames();
 
     log_line(AX_LOG_DEBUG, "%u CPUs, %lu frames free", host.cpu_count, frames_at_start);
 
-    bool success = run_vms();
-    const uint64_t frames_at_end = hal_free_frames();
-
-    if (vms_count() == 0 || vms_live_count() > 0) {
-        platform_exit(false);
-    }
-    summary_print();
-    log_line(AX_LOG_INFO, "frames: %lu free at start, %lu at end", frames_at_start, frames_at_end);
-    success = success && frames_at_start == frames_at_end;
-    log_line(AX_LOG_INFO, "all VMs ended: %s", success ? "success" : "failure");
-    platform_exit(success);
+    platform_exit(report(run_vms(), frames_at_start));
 }

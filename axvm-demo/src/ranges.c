@@ -17,6 +17,26 @@ bool range_contains(Range outer, Range inner)
            inner.base - outer.base <= outer.size - inner.size;
 }
 
+bool ranges_contain(const RangeList *list, Range range)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (range_contains(list->items[i], range)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ranges_overlap(const RangeList *list, Range range)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (overlap(list->items[i], range)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool ranges_add(RangeList *list, uint64_t base, uint64_t size)
 {
     if (list->count == RANGES_MAX || size == 0 || size > UINT64_MAX - base) {

@@ -27,3 +27,7 @@ bool ranges_remove(RangeList *list, Range hole);
 void ranges_align(RangeList *list, uint64_t align);
 
 bool range_contains(Range outer, Range inner);
+
+/* Whether one of the ranges holds all of `range`; whether one holds any of it. */
+bool ranges_contain(const RangeList *list, Range range);
+bool ranges_overlap(const RangeList *list, Range range);

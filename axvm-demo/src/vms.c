@@ -97,16 +97,27 @@ static AxError hypercall(void *ctx, AxVM *vm, AxVCpu *vcpu, uint64_t nr, const u
     }
 }
 
-// Descriptions of all VMs are read before the first is built: whether vCPUs share a pCPU, and how
-// output is marked, depends on their number.
-static bool read_config(uint32_t index, const AxBundle *bundle, const Options *options)
+// ---- the plan: what there is to run ----
+
+typedef struct Plan {
+    bool has_bundle;
+    AxBundle bundle;
+    const Options *options;
+    uint32_t vm_count;
+    uint32_t cpu_count;
+    RangeList taken; // host devices that are in use
+} Plan;
+
+static Plan plan;
+
+static bool read_config(uint32_t index)
 {
     const char *why = NULL;
 
-    if (bundle == NULL) {
-        return builtin_config(options->guest, &config);
+    if (!plan.has_bundle) {
+        return builtin_config(plan.options->guest, &config);
     }
-    const AxError error = axvm_bundle_vm(bundle, index, &config, &why);
+    const AxError error = axvm_bundle_vm(&plan.bundle, index, &config, &why);
 
     if (error != AX_OK) {
         log_line(AX_LOG_ERROR, "bundle: VM %u: %s (%s)", index, why != NULL ? why : "?",
@@ -116,7 +127,152 @@ static bool read_config(uint32_t index, const AxBundle *bundle, const Options *o
     return true;
 }
 
-static bool create_one(Vm *vm, bool alone, bool shared)
+// Into `config`, complete and checked.
+static bool read_checked(uint32_t index)
+{
+    const char *why = NULL;
+
+    if (!read_config(index)) {
+        return false;
+    }
+    if (plan.options->vcpus != 0) {
+        config.cpu_num = plan.options->vcpus;
+    }
+    const AxError error = axvm_config_check(&config, &why);
+
+    if (error != AX_OK) {
+        log_line(AX_LOG_ERROR, "vm %u \"%s\": %s (%s)", index, config.name, why != NULL ? why : "?",
+                 axvcpu_error_name(error));
+    }
+    return error == AX_OK;
+}
+
+// Memory at the guest's own addresses: nobody else may have it.
+static bool claim_memory(uint32_t index, const AxVMMemory *memory, RangeList *free)
+{
+    const Range range = {.base = memory->base.value, .size = memory->size};
+
+    if (memory->type == AX_MAP_TYPE_ALLOC) {
+        return true;
+    }
+    if (!ranges_contain(free, range) || !ranges_remove(free, range)) {
+        log_line(AX_LOG_ERROR, "vm %u \"%s\": memory_regions: 0x%lx+0x%lx is not free on the host",
+                 index, config.name, range.base, range.size);
+        return false;
+    }
+    return true;
+}
+
+static bool claim_device(uint32_t index, const AxVMPassthrough *device)
+{
+    const Range range = {.base = device->hpa.value, .size = device->length};
+
+    if (ranges_overlap(&plan.taken, range) || !ranges_add(&plan.taken, range.base, range.size)) {
+        log_line(AX_LOG_ERROR, "vm %u \"%s\": passthrough_devices: \"%s\" at 0x%lx+0x%lx is in use",
+                 index, config.name, device->name, range.base, range.size);
+        return false;
+    }
+    return true;
+}
+
+static bool claim_all(uint32_t index, RangeList *free)
+{
+    for (uint32_t i = 0; i < config.memory_count; i++) {
+        if (!claim_memory(index, &config.memory[i], free)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < config.passthrough_count; i++) {
+        if (!claim_device(index, &config.passthrough[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool refuse_guest(const char *name)
+{
+    char names[128] = "";
+    size_t used = 0;
+
+    for (uint32_t i = 0; builtin_name(i) != NULL && used < sizeof(names); i++) {
+        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? ", " : "",
+                                 builtin_name(i));
+    }
+    log_line(AX_LOG_ERROR, "axvm.guest=%s: there is no such built-in guest: there are %s", name,
+             names);
+    return false;
+}
+
+static bool open_bundle(Range initrd)
+{
+    const char *why = NULL;
+    const AxError error = axvm_bundle_open(&plan.bundle, (const void *)(uintptr_t)initrd.base,
+                                           initrd.size, &why);
+
+    if (error != AX_OK) {
+        log_line(AX_LOG_ERROR, "bundle: %s (%s)", why != NULL ? why : "?",
+                 axvcpu_error_name(error));
+        return false;
+    }
+    if (plan.options->guest[0] != '\0') {
+        log_line(AX_LOG_ERROR, "axvm.guest=%s: there is a bundle, too", plan.options->guest);
+        return false;
+    }
+    if (plan.bundle.vm_count > VMS_MAX) {
+        log_line(AX_LOG_ERROR, "bundle: %u VMs, at most %u are possible", plan.bundle.vm_count,
+                 VMS_MAX);
+        return false;
+    }
+    plan.has_bundle = true;
+    plan.vm_count = plan.bundle.vm_count;
+    return true;
+}
+
+static bool open_builtin(void)
+{
+    if (!builtin_config(plan.options->guest, &config)) {
+        return refuse_guest(plan.options->guest);
+    }
+    plan.vm_count = 1;
+    return true;
+}
+
+static bool take_host_devices(const HostInfo *host)
+{
+    plan.taken = host->memory;
+
+    bool fits = ranges_add(&plan.taken, host->uart.base, host->uart.size) &&
+                ranges_add(&plan.taken, host->gicd.base, host->gicd.size);
+
+    for (uint32_t i = 0; fits && i < host->gicr.count; i++) {
+        fits = ranges_add(&plan.taken, host->gicr.items[i].base, host->gicr.items[i].size);
+    }
+    if (!fits) {
+        log_line(AX_LOG_ERROR, "device tree: memory and devices are in too many pieces");
+    }
+    return fits;
+}
+
+bool vms_plan(const HostInfo *host, const Options *options, RangeList *free)
+{
+    plan = (Plan){.options = options};
+    if (!take_host_devices(host) ||
+        !(host->initrd.size != 0 ? open_bundle(host->initrd) : open_builtin())) {
+        return false;
+    }
+    for (uint32_t i = 0; i < plan.vm_count; i++) {
+        if (!read_checked(i) || !claim_all(i, free)) {
+            return false;
+        }
+        plan.cpu_count += config.cpu_num;
+    }
+    return true;
+}
+
+// ---- life ----
+
+static bool create_one(Vm *vm)
 {
     const AxVMParams params = {
         .hal = &demo_hal,
@@ -125,13 +281,13 @@ static bool create_one(Vm *vm, bool alone, bool shared)
         .console = {.put = put_guest_byte, .ctx = vm},
         .hypercall = hypercall,
         .hypercall_ctx = vm,
-        .trap_wait = shared,
+        .trap_wait = plan.cpu_count > 1,
     };
     const char *why = NULL;
 
     memcpy(vm->name, config.name, sizeof(vm->name));
     vm->vcpu_count = config.cpu_num;
-    console_stream_init(&vm->console, &log_console, alone ? NULL : vm->name);
+    console_stream_init(&vm->console, &log_console, plan.vm_count == 1 ? NULL : vm->name);
 
     const AxError error = axvm_create(&vm->vm, &params, &why);
 
@@ -155,98 +311,19 @@ static void destroy_one(Vm *vm)
     vm->live = false;
 }
 
-static bool read_checked(uint32_t index, const AxBundle *bundle, const Options *options)
+bool vms_create(void)
 {
-    const char *why = NULL;
-
-    if (!read_config(index, bundle, options)) {
-        return false;
-    }
-    if (options->vcpus != 0) {
-        config.cpu_num = options->vcpus;
-    }
-    const AxError error = axvm_config_check(&config, &why);
-
-    if (error != AX_OK) {
-        log_line(AX_LOG_ERROR, "VM %u \"%s\": %s (%s)", index, config.name, why != NULL ? why : "?",
-                 axvcpu_error_name(error));
-    }
-    return error == AX_OK;
-}
-
-static bool create_all(uint32_t count, const AxBundle *bundle, const Options *options)
-{
-    uint32_t cpus = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        if (!read_checked(i, bundle, options)) {
-            return false;
-        }
-        cpus += config.cpu_num;
-    }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < plan.vm_count; i++) {
         vms[i].index = i;
-        if (!read_checked(i, bundle, options) || !create_one(&vms[i], count == 1, cpus > 1)) {
+        if (!read_checked(i) || !create_one(&vms[i])) {
+            while (vm_count > 0) {
+                destroy_one(&vms[--vm_count]);
+            }
             return false;
         }
         vm_count++;
     }
     return true;
-}
-
-static bool refuse_guest(const char *name)
-{
-    char names[128] = "";
-    size_t used = 0;
-
-    for (uint32_t i = 0; builtin_name(i) != NULL && used < sizeof(names); i++) {
-        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i > 0 ? ", " : "",
-                                 builtin_name(i));
-    }
-    log_line(AX_LOG_ERROR, "axvm.guest=%s: there is no such built-in guest: there are %s", name,
-             names);
-    return false;
-}
-
-static bool open_bundle(AxBundle *bundle, Range initrd)
-{
-    const char *why = NULL;
-    const AxError error = axvm_bundle_open(bundle, (const void *)(uintptr_t)initrd.base,
-                                           initrd.size, &why);
-
-    if (error != AX_OK) {
-        log_line(AX_LOG_ERROR, "bundle: %s (%s)", why != NULL ? why : "?",
-                 axvcpu_error_name(error));
-        return false;
-    }
-    if (bundle->vm_count > VMS_MAX) {
-        log_line(AX_LOG_ERROR, "bundle: %u VMs, at most %u are possible", bundle->vm_count,
-                 VMS_MAX);
-        return false;
-    }
-    return true;
-}
-
-bool vms_create(Range initrd, const Options *options)
-{
-    AxBundle bundle;
-    bool created;
-
-    if (initrd.size != 0 && options->guest[0] != '\0') {
-        log_line(AX_LOG_ERROR, "axvm.guest=%s: there is a bundle, too", options->guest);
-        return false;
-    }
-    if (initrd.size != 0) {
-        created = open_bundle(&bundle, initrd) && create_all(bundle.vm_count, &bundle, options);
-    } else if (!builtin_config(options->guest, &config)) {
-        created = refuse_guest(options->guest);
-    } else {
-        created = create_all(1, NULL, options);
-    }
-    for (uint32_t i = 0; !created && i < vm_count; i++) {
-        destroy_one(&vms[i]);
-    }
-    return created;
 }
 
 static void boot_one(Vm *vm)

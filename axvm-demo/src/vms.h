@@ -3,8 +3,8 @@
 #pragma once
 
 #include "console.h"
+#include "hostinfo.h"
 #include "options.h"
-#include "ranges.h"
 
 #include <axvm/vm.h>
 
@@ -32,10 +32,15 @@ typedef struct Vm {
 } Vm;
 
 /*
- * Creates the VMs of the bundle in `initrd`, or the built-in guest when its size is 0. False after
- * an error line; nothing is left behind then.
+ * Reads the descriptions of all VMs: those of the bundle in `initrd`, or the built-in guest when its
+ * size is 0. Host memory that a VM wants at a fixed address is taken out of `free`; what does not
+ * lie there, and devices that the hypervisor or another VM has, are refused. False after an error
+ * line.
  */
-bool vms_create(Range initrd, const Options *options);
+bool vms_plan(const HostInfo *host, const Options *options, RangeList *free);
+
+/* Creates the VMs. False after an error line; nothing is left behind then. */
+bool vms_create(void);
 void vms_boot(void);
 
 uint32_t vms_count(void);

@@ -85,6 +85,27 @@ static void containment_is_exact(void **state)
     assert_false(range_contains(outer, (Range){UINT64_MAX - 10, 11}));
 }
 
+static void a_list_answers_for_all_its_ranges(void **state)
+{
+    const RangeList list = {.count = 2, .items = {{100, 50}, {200, 10}}};
+
+    (void)state;
+    for (uint64_t base = 90; base < 220; base++) {
+        for (uint64_t size = 1; size < 130; size++) {
+            bool any = false;
+
+            for (uint64_t addr = base; addr < base + size; addr++) {
+                any |= covers(&list, addr);
+            }
+            assert_int_equal(ranges_overlap(&list, (Range){base, size}), any);
+            assert_int_equal(ranges_contain(&list, (Range){base, size}),
+                             (base >= 100 && base + size <= 150) ||
+                                 (base >= 200 && base + size <= 210));
+        }
+    }
+    assert_false(ranges_overlap(&list, (Range){120, 0}));
+}
+
 static void scaling_agrees_with_128_bit_arithmetic(void **state)
 {
     static const uint64_t rates[] = {1000000, 24000000, 62500000, 1000000000, 4000000000};
@@ -110,6 +131,7 @@ int main(void)
         cmocka_unit_test(bad_ranges_are_refused),
         cmocka_unit_test(aligning_shrinks_and_drops),
         cmocka_unit_test(containment_is_exact),
+        cmocka_unit_test(a_list_answers_for_all_its_ranges),
         cmocka_unit_test(scaling_agrees_with_128_bit_arithmetic),
     };
 
