@@ -23,7 +23,7 @@
 typedef struct Board {
     Aarch64Board map;
     AxGicv3 gic;
-    Pl011 uart;
+    AxPl011 uart;
     AxScratch scratch;
 } Board;
 
