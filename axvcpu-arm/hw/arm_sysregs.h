@@ -75,6 +75,8 @@
     X(CSSELR_EL1, "CSSELR_EL1")                                       \
     X(CNTKCTL_EL1, "CNTKCTL_EL1")                                     \
     X(MDSCR_EL1, "MDSCR_EL1")                                         \
+    X(OSLAR_EL1, "OSLAR_EL1")                                         \
+    X(OSLSR_EL1, "OSLSR_EL1")                                         \
     /* control at EL2 */                                              \
     X(HCR_EL2, "HCR_EL2")                                             \
     X(VTCR_EL2, "VTCR_EL2")                                           \

@@ -45,6 +45,8 @@ AxError aarch64_run(void *arch, AxVCpuExit *exit);
 void aarch64_state_reset(Aarch64VCpu *vcpu);
 void aarch64_state_load(Aarch64VCpu *vcpu);
 void aarch64_state_save(Aarch64VCpu *vcpu);
+// MDSCR_EL1 as the guest sees it; the single-step bits act.
+void aarch64_mdscr_set(Aarch64VCpu *vcpu, uint64_t value);
 // HCR_EL2 of a guest that does not trap waiting.
 uint64_t aarch64_hcr_base(void);
 // Sets a bit of the guest's HCR_EL2, e.g. HCR_EL2_VSE, bound or not.

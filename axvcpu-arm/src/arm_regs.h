@@ -120,6 +120,10 @@ static inline uint64_t arm_put(uint64_t field, uint64_t mask)
 #define MDCR_EL2_TPMS  ARM_BIT(14)
 #define MDCR_EL2_TTRF  ARM_BIT(19)
 
+#define MDSCR_EL1_SS   ARM_BIT(0)  // software step
+#define MDSCR_EL1_KDE  ARM_BIT(13) // debug exceptions from EL1 itself
+#define OSLSR_EL1_OSLK ARM_BIT(1)
+
 #define CNTHCTL_EL2_EL1PCTEN ARM_BIT(0) // EL1 may read CNTPCT
 #define CNTHCTL_EL2_EL1PCEN  ARM_BIT(1) // EL1 may use CNTP
 

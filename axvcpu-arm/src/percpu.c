@@ -83,6 +83,7 @@ static AxError enable_gic_registers(Aarch64Host *host)
 static void save_host(const Aarch64Features *features, Aarch64Host *host)
 {
     HOST_REGS(SAVE)
+    host->oslsr = ARM_READ(OSLSR_EL1);
     if (features->has_fgt) {
         FGT_REGS(SAVE)
     }
@@ -94,6 +95,7 @@ static void save_host(const Aarch64Features *features, Aarch64Host *host)
 static void restore_host(const Aarch64Features *features, const Aarch64Host *host)
 {
     HOST_REGS(RESTORE)
+    ARM_WRITE(OSLAR_EL1, arm_get(host->oslsr, OSLSR_EL1_OSLK));
     if (features->has_fgt) {
         FGT_REGS(RESTORE)
     }
@@ -127,6 +129,7 @@ static void program_traps(const Aarch64Host *host)
                             MDCR_EL2_TDA | MDCR_EL2_TDOSA | MDCR_EL2_TDRA | MDCR_EL2_TPMS |
                             MDCR_EL2_TTRF);
     ARM_WRITE(MDSCR_EL1, 0);
+    ARM_WRITE(OSLAR_EL1, 0); // or a guest cannot single-step
     ARM_WRITE(HSTR_EL2, 0);
     ARM_WRITE(VPIDR_EL2, ARM_READ(MIDR_EL1));
 }

@@ -113,7 +113,7 @@ static AxError get_mdscr(const Aarch64VCpu *vcpu, uint32_t n, uint64_t *value)
 static AxError set_mdscr(Aarch64VCpu *vcpu, uint32_t n, uint64_t value)
 {
     (void)n;
-    vcpu->mdscr = value;
+    aarch64_mdscr_set(vcpu, value);
     return AX_OK;
 }
 

@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+// What the guest's MDSCR_EL1 means in hardware: software step, which needs no other register. MDE
+// would turn on break- and watchpoints, which are the host's.
+#define MDSCR_LIVE (MDSCR_EL1_SS | MDSCR_EL1_KDE)
+
 // Everything not named is 0: reset leaves it UNKNOWN, and zero leaks nothing. ACTLR_EL1 and
 // AMAIR_EL1 are implementation defined and keep what this CPU came up with; writes to ACTLR trap.
 void aarch64_state_reset(Aarch64VCpu *vcpu)
@@ -26,6 +30,7 @@ void aarch64_state_load(Aarch64VCpu *vcpu)
     AARCH64_EL1_REGS(LOAD)
 #undef LOAD
     ARM_WRITE(VMPIDR_EL2, vcpu->vmpidr);
+    ARM_WRITE(MDSCR_EL1, vcpu->mdscr & MDSCR_LIVE);
     ARM_WRITE(HCR_EL2, vcpu->hcr);
 }
 
@@ -34,6 +39,7 @@ void aarch64_state_save(Aarch64VCpu *vcpu)
 #define SAVE(reg) vcpu->sys[AARCH64_##reg] = ARM_READ(reg);
     AARCH64_EL1_REGS(SAVE)
 #undef SAVE
+    ARM_WRITE(MDSCR_EL1, 0);
     // Hardware clears VSE when the guest has taken its SError.
     vcpu->hcr = (vcpu->hcr & ~HCR_EL2_VSE) | (ARM_READ(HCR_EL2) & HCR_EL2_VSE);
     ARM_WRITE(HCR_EL2, vcpu->percpu->host.hcr);
@@ -69,6 +75,14 @@ void aarch64_sysreg_set(Aarch64VCpu *vcpu, Aarch64SysReg reg, uint64_t value)
     case AARCH64_SYSREG_COUNT: break;
     }
 #undef SET
+}
+
+void aarch64_mdscr_set(Aarch64VCpu *vcpu, uint64_t value)
+{
+    vcpu->mdscr = value;
+    if (vcpu->percpu != NULL) {
+        ARM_WRITE(MDSCR_EL1, value & MDSCR_LIVE);
+    }
 }
 
 // ---- controls ----

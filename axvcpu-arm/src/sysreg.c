@@ -172,7 +172,7 @@ static Outcome raz_wi(Aarch64VCpu *vcpu, Access *access, AxVCpuExit *exit)
     return OUTCOME_DONE;
 }
 
-// ---- debug: what every CPU must have, without effect ----
+// ---- debug: what every CPU must have, without effect but for single steps ----
 
 // SS, TDCC, KDE and MDE; all else is read-only while the OS lock is open, which it always is.
 #define MDSCR_EL1_WRITABLE (ARM_BIT(0) | ARM_BIT(12) | ARM_BIT(13) | ARM_BIT(15))
@@ -182,7 +182,7 @@ static Outcome mdscr(Aarch64VCpu *vcpu, Access *access, AxVCpuExit *exit)
 {
     (void)exit;
     if (access->is_write) {
-        vcpu->mdscr = access->value & MDSCR_EL1_WRITABLE;
+        aarch64_mdscr_set(vcpu, access->value & MDSCR_EL1_WRITABLE);
     }
     access->value = vcpu->mdscr;
     return OUTCOME_DONE;

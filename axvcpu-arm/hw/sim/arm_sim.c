@@ -2,6 +2,7 @@
 #include "arm_sim.h"
 
 #include "arm.h"
+#include "arm_regs.h"
 
 #include <string.h>
 
@@ -69,7 +70,12 @@ uint64_t arm_sim_read(ArmReg reg)
 
 void arm_sim_write(ArmReg reg, uint64_t value)
 {
-    arm_sim.reg[reg] = value;
+    if (reg == ARM_REG_OSLAR_EL1) { // write-only: it sets OSLSR_EL1.OSLK
+        arm_sim.reg[ARM_REG_OSLSR_EL1] &= ~OSLSR_EL1_OSLK;
+        arm_sim.reg[ARM_REG_OSLSR_EL1] |= arm_put(value, OSLSR_EL1_OSLK);
+    } else {
+        arm_sim.reg[reg] = value;
+    }
     arm_sim.writes[reg]++;
     record(ARM_SIM_WRITE, reg, value);
     if (arm_sim.write_hook != NULL) {

@@ -30,6 +30,7 @@ typedef struct Aarch64Host {
     uint64_t cntvoff;
     uint64_t mdcr;
     uint64_t mdscr;
+    uint64_t oslsr;
     uint64_t hstr;
     uint64_t vpidr;
     uint64_t vmpidr;

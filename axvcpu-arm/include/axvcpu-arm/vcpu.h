@@ -109,7 +109,7 @@ typedef struct Aarch64VCpu {
     uint64_t sys[AARCH64_SYSREG_COUNT]; /* valid while not bound */
     uint64_t hcr;                       /* HCR_EL2 while in the guest */
     uint64_t vmpidr;
-    uint64_t mdscr; /* MDSCR_EL1 as the guest wrote it; debug registers are not offered */
+    uint64_t mdscr; /* MDSCR_EL1 as the guest wrote it; single steps work, other debug does not */
     bool fp_loaded; /* the FP registers of the pCPU hold this guest's values */
     bool serror_pending;
     /* Access without a syndrome (ESR_EL2.ISV = 0) that is being completed: what it is, ... */

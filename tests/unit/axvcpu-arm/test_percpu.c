@@ -134,6 +134,18 @@ static void extension_registers_are_not_touched_where_they_do_not_exist(void **s
     }
 }
 
+static void the_os_lock_is_open_while_enabled_and_as_before_afterwards(void **state)
+{
+    (void)state;
+    for (uint64_t locked = 0; locked < 2; locked++) {
+        arm_sim.reg[ARM_REG_OSLSR_EL1] = 8 | arm_put(locked, OSLSR_EL1_OSLK);
+        assert_int_equal(aarch64_percpu_ops.enable(&f.percpu), AX_OK);
+        assert_int_equal(arm_sim.reg[ARM_REG_OSLSR_EL1], 8);
+        assert_int_equal(aarch64_percpu_ops.disable(&f.percpu), AX_OK);
+        assert_int_equal(arm_get(arm_sim.reg[ARM_REG_OSLSR_EL1], OSLSR_EL1_OSLK), locked);
+    }
+}
+
 static unsigned all_writes(void)
 {
     unsigned sum = 0;
@@ -239,6 +251,7 @@ int main(void)
         TEST(enable_flushes_what_ran_at_el1_before),
         TEST(extension_registers_are_cleared_where_they_exist),
         TEST(extension_registers_are_not_touched_where_they_do_not_exist),
+        TEST(the_os_lock_is_open_while_enabled_and_as_before_afterwards),
         TEST(unfit_hardware_is_refused_and_nothing_changes),
         TEST(a_gic_interface_that_firmware_keeps_is_reported),
         TEST(pcpus_must_share_one_vector_table),

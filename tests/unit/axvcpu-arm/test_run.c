@@ -335,6 +335,27 @@ static void a_run_without_fp_moves_none(void **state)
     assert_int_equal(arm_sim.ops[ARM_SIM_FP_LOAD] + arm_sim.ops[ARM_SIM_FP_SAVE], 0);
 }
 
+// Its second transfer needs no entry, and a kick must not come between.
+static void the_second_half_of_a_pair_goes_out_first(void **state)
+{
+    static const Step steps[] = {IDLE};
+    AxVCpuExit exit;
+
+    (void)state;
+    f.vcpu.instruction = UINT32_C(0xa9412428); // ldp x8, x9, [x1, #16]
+    f.vcpu.split_step = AARCH64_SPLIT_DUE;
+    f.vcpu.syndrome.hpfar = arm_put(0x9000, HPFAR_EL2_FIPA);
+    f.vcpu.syndrome.far = 0x9000010;
+    f.vcpu.syndrome.esr = CLASS(ESR_ELX_EC_DABT_LOW) | 7;
+    f.vcpu.regs.x[1] = 0x9000000;
+    axvcpu_events_post_kick(&f.events);
+    exit = run(steps);
+    assert_int_equal(exit.reason, AX_EXIT_MMIO_READ);
+    assert_int_equal(exit.mmio.addr.value, 0x9000018);
+    assert_int_equal(exit.mmio.width, 8);
+    assert_int_equal(entry_count, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -357,6 +378,7 @@ int main(void)
         TEST(an_exception_that_does_not_exist_is_dropped),
         TEST(fp_is_loaded_once_when_the_guest_first_uses_it),
         TEST(a_run_without_fp_moves_none),
+        TEST(the_second_half_of_a_pair_goes_out_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

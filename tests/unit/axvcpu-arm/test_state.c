@@ -127,6 +127,21 @@ static void a_virtual_serror_survives_unbind_until_the_guest_took_it(void **stat
     assert_int_equal(f.vcpu.hcr & ~HCR_EL2_VSE, aarch64_hcr_base() | HCR_EL2_TWI);
 }
 
+// MDE would turn on the host's breakpoints.
+static void single_steps_of_the_guest_act_and_nothing_else_of_mdscr(void **state)
+{
+    (void)state;
+    aarch64_mdscr_set(&f.vcpu, UINT64_MAX);
+    assert_int_equal(arm_sim.writes[ARM_REG_MDSCR_EL1], 0);
+    fixture_bind(&f);
+    assert_int_equal(arm_sim.reg[ARM_REG_MDSCR_EL1], MDSCR_EL1_SS | MDSCR_EL1_KDE);
+    aarch64_mdscr_set(&f.vcpu, ~MDSCR_EL1_SS);
+    assert_int_equal(arm_sim.reg[ARM_REG_MDSCR_EL1], MDSCR_EL1_KDE);
+    assert_int_equal(aarch64_vcpu_ops.unbind(&f.vcpu), AX_OK);
+    assert_int_equal(arm_sim.reg[ARM_REG_MDSCR_EL1], 0);
+    assert_int_equal(f.vcpu.mdscr, ~MDSCR_EL1_SS);
+}
+
 static void fp_traps_until_it_is_used(void **state)
 {
     (void)state;
@@ -219,6 +234,7 @@ int main(void)
         TEST(a_register_beyond_the_list_reads_0_and_ignores_writes),
         TEST(implementation_defined_registers_keep_what_the_cpu_came_up_with),
         TEST(a_virtual_serror_survives_unbind_until_the_guest_took_it),
+        TEST(single_steps_of_the_guest_act_and_nothing_else_of_mdscr),
         TEST(fp_traps_until_it_is_used),
         TEST(sve_and_sme_trap_always),
         TEST(unused_fp_is_not_saved),
