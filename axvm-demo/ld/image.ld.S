@@ -41,9 +41,8 @@ SECTIONS
     /* What lies below a stack is not mapped. */
     . = ALIGN(. + STACK_SIZE, 2 * STACK_SIZE);
     stacks = .;
-    . += STACK_SIZE;
-    stack_top = .;
-    . = ALIGN(PAGE_SIZE);
+    stack_top = stacks + STACK_SIZE;
+    . += 2 * STACK_SIZE * STACK_COUNT;
     image_end = .;
 
     image_data_end = image_bss_end;

@@ -48,7 +48,7 @@ static bool type(uint8_t byte)
     if (vm == NULL || !vm->live) {
         return true;
     }
-    console_stream_flush(&vm->console);
+    log_guest_flush(&vm->console);
     return axvm_console_input(&vm->vm, byte);
 }
 

@@ -3,6 +3,8 @@
 
 #include "platform.h"
 
+#include <axvm/lock.h>
+
 #include <stdio.h>
 
 #define LINE_SIZE 1024u
@@ -16,6 +18,7 @@ static const char *const prefixes[] = {
 
 Console log_console = {.put = uart_put};
 
+static AxLock console_lock;
 static AxLogLevel log_level = AX_LOG_INFO;
 
 void log_set_level(AxLogLevel level)
@@ -33,7 +36,28 @@ void log_vline(AxLogLevel level, const char *format, va_list args)
     const int used = snprintf(line, sizeof(line), "%s", prefixes[level]);
 
     (void)vsnprintf(line + used, sizeof(line) - (size_t)used, format, args);
+    ax_lock(&console_lock);
     console_line(&log_console, line);
+    ax_unlock(&console_lock);
+}
+
+void log_guest_put(ConsoleStream *stream, uint8_t byte)
+{
+    ax_lock(&console_lock);
+    console_stream_put(stream, byte);
+    ax_unlock(&console_lock);
+}
+
+void log_guest_flush(ConsoleStream *stream)
+{
+    ax_lock(&console_lock);
+    console_stream_flush(stream);
+    ax_unlock(&console_lock);
+}
+
+void log_break_lock(void)
+{
+    console_lock = AX_LOCK_INIT;
 }
 
 void log_line(AxLogLevel level, const char *format, ...)

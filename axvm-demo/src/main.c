@@ -58,16 +58,16 @@ static RangeList free_memory(const void *fdt)
 // False when there was nothing to run, or something went wrong with it.
 static bool run_vms(void)
 {
-    const AxPCpuId pcpu = this_pcpu();
+    const uint32_t pcpu_count = pcpu_start_all(&host);
 
-    if (!pcpu_start(pcpu)) {
+    if (pcpu_count == 0) {
         return false;
     }
-    if (vms_create()) {
+    if (vms_create(pcpu_count)) {
         vms_boot();
-        pcpu_run(pcpu);
+        pcpu_run_all();
     }
-    pcpu_stop(pcpu);
+    pcpu_stop_all();
     return vms_count() > 0 && !vms_any_failed();
 }
 
@@ -86,6 +86,15 @@ static bool report(bool success, uint64_t frames_at_start)
         log_line(AX_LOG_INFO, "all VMs ended: %s", success ? "success" : "failure");
     }
     return success;
+}
+
+_Noreturn void demo_secondary(void)
+{
+    platform_init_pcpu(&host);
+    pcpu_serve(this_pcpu());
+    for (;;) {
+        irq_wait();
+    }
 }
 
 _Noreturn void demo_main(const void *fdt)

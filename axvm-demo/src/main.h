@@ -4,3 +4,6 @@
 
 /* `fdt` is what the boot loader passed, NULL for nothing. */
 _Noreturn void demo_main(const void *fdt);
+
+/* The same for a secondary CPU. It comes back from nothing and waits at the end. */
+_Noreturn void demo_secondary(void);

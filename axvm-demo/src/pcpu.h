@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A physical CPU as a place where vCPUs run. */
+/* Physical CPUs as places where vCPUs run. The boot CPU also ends VMs and reads the keys. */
 #pragma once
+
+#include "hostinfo.h"
 
 #include <axvcpu_arch.h>
 
-/* Turns virtualization on here. False after an error line. */
-bool pcpu_start(AxPCpuId id);
-/* Runs vCPUs until no VM is left. */
-void pcpu_run(AxPCpuId id);
-/* Turns virtualization off again. */
-void pcpu_stop(AxPCpuId id);
+/*
+ * On the boot CPU: turns virtualization on here and on all others. Returns how many CPUs there are
+ * to run on; 0 after an error line.
+ */
+uint32_t pcpu_start_all(const HostInfo *host);
+/* Runs vCPUs on all of them until no VM is left. */
+void pcpu_run_all(void);
+/* Turns virtualization off everywhere. */
+void pcpu_stop_all(void);
+
+/* On a secondary CPU: all of the above, told by the boot CPU. */
+void pcpu_serve(AxPCpuId id);

@@ -25,6 +25,11 @@ Range platform_image(void);
 void platform_init(const HostInfo *info);
 /* The same for the calling secondary pCPU's own parts. */
 void platform_init_pcpu(const HostInfo *info);
+/*
+ * Switches on pCPU `id`, which is not the calling one: it comes up in demo_secondary(). False when
+ * the firmware refuses.
+ */
+bool platform_start_pcpu(const HostInfo *info, AxPCpuId id);
 
 /* ---- console ---- */
 void uart_put(uint8_t byte);

@@ -13,6 +13,8 @@
 #define HYPERCALL_EXIT UINT64_C(1)
 #define HYPERCALL_NONE UINT64_C(2)
 
+#define VCPU_MASK ((UINT64_C(1) << AX_VM_CPUS_MAX) - 1)
+
 static Vm vms[VMS_MAX];
 static uint32_t vm_count;
 static AxVMConfig config; // of the VM that is being created
@@ -52,7 +54,8 @@ VCpuRef vms_vcpu(uint32_t number)
     Vm *vm = &vms[number / AX_VM_CPUS_MAX];
     const AxVCpuId id = number % AX_VM_CPUS_MAX;
 
-    return (VCpuRef){.vm = vm, .id = id, .vcpu = axvm_vcpu(&vm->vm, id)};
+    return (VCpuRef){
+        .vm = vm, .id = id, .vcpu = axvm_vcpu(&vm->vm, id), .rank = vm->first_rank + id};
 }
 
 uint64_t vms_vcpu_mask(void)
@@ -71,7 +74,7 @@ static void put_guest_byte(void *ctx, uint8_t byte)
 {
     Vm *vm = ctx;
 
-    console_stream_put(&vm->console, byte);
+    log_guest_put(&vm->console, byte);
 }
 
 // Ends the VM of the caller; it comes back from the next entry.
@@ -272,7 +275,7 @@ bool vms_plan(const HostInfo *host, const Options *options, RangeList *free)
 
 // ---- life ----
 
-static bool create_one(Vm *vm)
+static bool create_one(Vm *vm, uint32_t pcpu_count)
 {
     const AxVMParams params = {
         .hal = &demo_hal,
@@ -281,7 +284,7 @@ static bool create_one(Vm *vm)
         .console = {.put = put_guest_byte, .ctx = vm},
         .hypercall = hypercall,
         .hypercall_ctx = vm,
-        .trap_wait = plan.cpu_count > 1,
+        .trap_wait = plan.cpu_count > pcpu_count,
     };
     const char *why = NULL;
 
@@ -311,16 +314,20 @@ static void destroy_one(Vm *vm)
     vm->live = false;
 }
 
-bool vms_create(void)
+bool vms_create(uint32_t pcpu_count)
 {
+    uint32_t rank = 0;
+
     for (uint32_t i = 0; i < plan.vm_count; i++) {
         vms[i].index = i;
-        if (!read_checked(i) || !create_one(&vms[i])) {
+        if (!read_checked(i) || !create_one(&vms[i], pcpu_count)) {
             while (vm_count > 0) {
                 destroy_one(&vms[--vm_count]);
             }
             return false;
         }
+        vms[i].first_rank = rank;
+        rank += config.cpu_num;
         vm_count++;
     }
     return true;
@@ -375,16 +382,6 @@ static void report_failure(const Vm *vm)
     }
 }
 
-static bool any_bound(const Vm *vm)
-{
-    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        if (axvcpu_is_bound(axvm_vcpu(&vm->vm, i))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool restart(Vm *vm)
 {
     const char *why = NULL;
@@ -410,7 +407,7 @@ static bool restart(Vm *vm)
 
 static void end(Vm *vm)
 {
-    console_stream_flush(&vm->console);
+    log_guest_flush(&vm->console);
     vm->reason = axvm_stop_reason(&vm->vm);
     if (vm->reason == AX_VM_STOP_RESET && restart(vm)) {
         return;
@@ -423,15 +420,20 @@ static void end(Vm *vm)
     destroy_one(vm);
 }
 
-void vms_reap(void)
+bool vms_reap(uint64_t busy)
 {
+    bool changed = false;
+
     for (uint32_t i = 0; i < vm_count; i++) {
         Vm *vm = &vms[i];
 
-        if (vm->live && axvm_status(&vm->vm) == AX_VM_STOPPED && !any_bound(vm)) {
+        if (vm->live && axvm_status(&vm->vm) == AX_VM_STOPPED &&
+            (busy >> i * AX_VM_CPUS_MAX & VCPU_MASK) == 0) {
             end(vm);
+            changed = true;
         }
     }
+    return changed;
 }
 
 // AX_ESTATE means that it stopped by itself in the meantime.

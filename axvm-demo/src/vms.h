@@ -27,6 +27,7 @@ typedef struct Vm {
     uint32_t resets;
     char name[AX_VM_NAME_SIZE];
     uint32_t vcpu_count;
+    uint32_t first_rank;
     VCpuCounts counts[AX_VM_CPUS_MAX];
     ConsoleStream console;
 } Vm;
@@ -39,8 +40,8 @@ typedef struct Vm {
  */
 bool vms_plan(const HostInfo *host, const Options *options, RangeList *free);
 
-/* Creates the VMs. False after an error line; nothing is left behind then. */
-bool vms_create(void);
+/* Creates the VMs for `pcpu_count` pCPUs. False after an error line; nothing is left then. */
+bool vms_create(uint32_t pcpu_count);
 void vms_boot(void);
 
 uint32_t vms_count(void);
@@ -53,6 +54,7 @@ typedef struct VCpuRef {
     Vm *vm;
     AxVCpuId id;
     AxVCpu *vcpu;
+    uint32_t rank; /* dense from 0 over all VMs */
 } VCpuRef;
 
 VCpuRef vms_vcpu(uint32_t number);
@@ -60,10 +62,10 @@ VCpuRef vms_vcpu(uint32_t number);
 uint64_t vms_vcpu_mask(void);
 
 /*
- * Resets or ends the VMs that have stopped and of which no vCPU is bound any more. The one that
- * failed says why.
+ * Resets or ends the VMs that have stopped and of which no vCPU is in `busy`, the numbers of those
+ * that are on a pCPU. One that failed says why. True when there was one.
  */
-void vms_reap(void);
+bool vms_reap(uint64_t busy);
 
 /* The guest of `vm` switched a CPU off: a VM without any CPU left is stopped. */
 void vms_cpu_down(Vm *vm);

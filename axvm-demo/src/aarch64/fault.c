@@ -15,7 +15,7 @@
 #define BACKTRACE_MAX        24u
 #define INSTRUCTION_SIZE     4u
 
-extern char image_start[], image_rodata[], stacks[], stack_top[];
+extern char stacks[], image_end[];
 
 typedef struct Code {
     uint64_t value;
@@ -112,7 +112,8 @@ static void report_registers(const FaultFrame *frame)
 
 static bool on_stack(uint64_t addr)
 {
-    return addr >= (uintptr_t)stacks && addr + 16 <= (uintptr_t)stack_top && addr % 16 == 0;
+    return (addr & STACK_SIZE) == 0 && addr >= (uintptr_t)stacks &&
+           addr + 16 <= (uintptr_t)image_end && addr % 16 == 0;
 }
 
 // Frame records of the procedure call standard (AAPCS64 6.4.6): next record, return address.
@@ -146,6 +147,7 @@ void fault_report(FaultFrame *frame)
         platform_exit(false);
     }
     reporting = true;
+    log_break_lock();
     report_cause(frame);
     report_registers(frame);
     report_backtrace(frame);

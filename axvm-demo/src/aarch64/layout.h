@@ -12,6 +12,7 @@
 // STACK_SHIFT of a stack pointer is 0 until the stack overflows into the guard below it.
 #define STACK_SHIFT 15
 #define STACK_SIZE  (1 << STACK_SHIFT)
+#define STACK_COUNT 8
 
 // Index of the vector of a synchronous exception at EL2 itself (Arm ARM D1.10.2).
 #define VECTOR_CURRENT_SYNC 4

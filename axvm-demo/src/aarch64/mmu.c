@@ -27,7 +27,7 @@
 #define SCTLR_EL2_WXN  (UINT64_C(1) << 19)
 
 extern char image_start[], image_rodata[], image_data[], image_data_end[], image_end[];
-extern char stacks[], stack_top[];
+extern char stacks[];
 
 static _Alignas(PAGE_SIZE) PageTablePage pages[TABLE_PAGES];
 static PageTable table;
@@ -35,6 +35,17 @@ static PageTable table;
 static bool map_symbols(const char *start, const char *end, PageKind kind)
 {
     return pagetable_map(&table, (uintptr_t)start, (uint64_t)(end - start), kind);
+}
+
+static bool map_stacks(void)
+{
+    bool mapped = true;
+
+    for (unsigned i = 0; mapped && i < STACK_COUNT; i++) {
+        mapped = pagetable_map(&table, (uintptr_t)stacks + 2 * STACK_SIZE * i, STACK_SIZE,
+                               PAGE_DATA);
+    }
+    return mapped;
 }
 
 static bool map_early(uint64_t fdt)
@@ -47,8 +58,7 @@ static bool map_early(uint64_t fdt)
     }
     return mapped && map_symbols(image_start, image_rodata, PAGE_TEXT) &&
            map_symbols(image_rodata, image_data, PAGE_RODATA) &&
-           map_symbols(image_data, image_data_end, PAGE_DATA) &&
-           map_symbols(stacks, stack_top, PAGE_DATA) &&
+           map_symbols(image_data, image_data_end, PAGE_DATA) && map_stacks() &&
            pagetable_map(&table, EARLY_UART, 1, PAGE_DEVICE);
 }
 

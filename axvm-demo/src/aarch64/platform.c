@@ -3,7 +3,9 @@
 #include "platform.h"
 
 #include "cpu.h"
+#include "firmware.h"
 #include "gic.h"
+#include "layout.h"
 #include "log.h"
 #include "scale.h"
 #include "uart.h"
@@ -12,6 +14,13 @@
 
 #define CNT_CTL_ENABLE UINT64_C(1)
 #define MPIDR_AFFINITY UINT64_C(0xff00ffffff)
+
+#define PSCI_CPU_ON UINT64_C(0xc4000003)
+
+_Static_assert(HOST_CPUS_MAX <= STACK_COUNT, "one stack each");
+
+extern char stacks[];
+void secondary_start(void);
 
 static uint64_t frequency;
 static uint32_t uart_irq;
@@ -76,6 +85,13 @@ void platform_init_pcpu(const HostInfo *info)
     gic_enable(pcpu, info->virt_timer_irq);
     gic_enable(pcpu, AARCH64_PPI_PTIMER);
     gic_enable(pcpu, AARCH64_PPI_MAINTENANCE);
+}
+
+bool platform_start_pcpu(const HostInfo *info, AxPCpuId id)
+{
+    const uint64_t stack = (uintptr_t)stacks + 2 * STACK_SIZE * id + STACK_SIZE;
+
+    return firmware_call(PSCI_CPU_ON, info->cpus[id], (uintptr_t)secondary_start, stack) == 0;
 }
 
 uint64_t time_now_ns(void)

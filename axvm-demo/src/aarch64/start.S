@@ -66,6 +66,26 @@ primary:
     b       .
     .size primary, . - primary
 
+// From PSCI CPU_ON: x0 = top of this pCPU's stack, MMU off, EL2 as the caller.
+    .global secondary_start
+    .type secondary_start, %function
+secondary_start:
+    msr     DAIFSet, #0xf
+    mov     x1, #HCR_EL2_RW
+    msr     hcr_el2, x1
+    isb
+    msr     SPSel, #1
+    mov     sp, x0
+    adrp    x1, fault_vectors
+    add     x1, x1, :lo12:fault_vectors
+    msr     vbar_el2, x1
+    mov     x29, xzr
+    mov     x30, xzr
+    bl      mmu_start_secondary
+    bl      demo_secondary
+    b       .
+    .size secondary_start, . - secondary_start
+
 // Here because _start is our vector table while we refuse: this is its entry for a synchronous
 // exception of the current level, which HLT is where nobody listens for semihosting calls.
     .org    0x200
