@@ -61,11 +61,16 @@ static bool hpfar_is_valid(const Aarch64VCpu *vcpu)
     return has_flag(vcpu, ESR_ELX_ABT_S1PTW) || fault_classes[fault_status(vcpu)] == FAULT_MISSING;
 }
 
+static uint64_t hpfar_page(const Aarch64VCpu *vcpu)
+{
+    return arm_get(vcpu->syndrome.hpfar, HPFAR_EL2_FIPA) * AX_PAGE_SIZE;
+}
+
 // False when the guest changed its own tables since the fault; it then meets the fault again.
 static bool fault_address(const Aarch64VCpu *vcpu, GuestPhysAddr *out)
 {
     const uint64_t far = vcpu->syndrome.far;
-    uint64_t page = arm_get(vcpu->syndrome.hpfar, HPFAR_EL2_FIPA) * AX_PAGE_SIZE;
+    uint64_t page = hpfar_page(vcpu);
 
     if (!hpfar_is_valid(vcpu)) {
         const uint64_t par = arm_at_s1e1r(far);
@@ -237,19 +242,15 @@ static bool explains_fault(const Aarch64VCpu *vcpu, const Aarch64LoadStore *acce
            access->is_load == !has_flag(vcpu, ESR_ELX_ABT_WNR);
 }
 
-// Transfer `n` of a pair, or the only one.
+// Transfer `n` of a pair, or the only one. The fault is a missing translation, so HPFAR_EL2 is valid.
 static Aarch64Next exit_transfer(const Aarch64VCpu *vcpu, const Aarch64LoadStore *access,
                                  unsigned n, AxVCpuExit *exit)
 {
+    const uint64_t first = hpfar_page(vcpu) | (vcpu->syndrome.far & PAGE_OFFSET);
     Aarch64LoadStore transfer = *access;
-    GuestPhysAddr addr;
 
-    if (!fault_address(vcpu, &addr)) {
-        return AARCH64_RESUME;
-    }
-    addr.value += n * (uint64_t)access->width;
     transfer.rt = n == 0 ? access->rt : access->rt2;
-    return exit_mmio(vcpu, &transfer, addr, exit);
+    return exit_mmio(vcpu, &transfer, ax_gpa(first + n * (uint64_t)access->width), exit);
 }
 
 static Aarch64Next handle_without_syndrome(Aarch64VCpu *vcpu, AxVCpuExit *exit)

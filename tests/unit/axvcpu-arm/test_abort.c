@@ -7,6 +7,7 @@
 #define TRANSLATION_L3 UINT64_C(0x07)
 #define PERMISSION_L3  UINT64_C(0x0f)
 
+#define SCTLR_M   ARM_BIT(0)
 #define SCTLR_E0E ARM_BIT(24)
 #define SCTLR_EE  ARM_BIT(25)
 
@@ -44,6 +45,8 @@ static Aarch64Next decoded_abort(Fixture *f, uint32_t word, uint64_t va, uint64_
     const bool is_load = aarch64_decode_load_store(word, &access) && access.is_load;
 
     arm_sim.translate = fixture_translate;
+    f->vcpu.sys[AARCH64_SCTLR_EL1] |= SCTLR_M;
+    arm_sim.reg[ARM_REG_SCTLR_EL1] |= SCTLR_M;
     f->code[(GUEST_PC & 0xfff) / 4] = word;
     fault_at(f, ESR_ELX_EC_DABT_LOW, TRANSLATION_L3 | (is_load ? 0 : ESR_ELX_ABT_WNR), va, pa);
     return aarch64_handle_sync(&f->vcpu, &f->exit);
@@ -608,7 +611,7 @@ static void code_is_never_read_from_a_device(void **state)
 {
     Fixture *f = *state;
 
-    f->vcpu.sys[AARCH64_SCTLR_EL1] = 1; // M
+    f->vcpu.sys[AARCH64_SCTLR_EL1] = SCTLR_M;
     f->vcpu.regs.x[2] = DEVICE_VA;
     f->code[(GUEST_PC & 0xfff) / 4] = 0xb8404441; // ldr w1, [x2], #4
     arm_sim.translate = in_device_memory;

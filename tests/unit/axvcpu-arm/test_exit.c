@@ -311,6 +311,28 @@ static void a_failed_condition_only_steps(void **state)
     }
 }
 
+// Bits 24:20 mean something else in the syndromes of the other classes.
+static void only_classes_of_conditional_instructions_have_a_condition(void **state)
+{
+    static const uint8_t conditional[] = {0x01, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x0c, 0x13};
+    Fixture *f = *state;
+
+    for (uint64_t ec = 0; ec < 64; ec++) {
+        const bool is_conditional = memchr(conditional, (int)ec, sizeof(conditional)) != NULL;
+        Aarch64Next next;
+
+        fixture_reset(state);
+        f->vcpu.regs.pstate = PSTATE_NRW;
+        next = handle(f, esr_of(ec, UINT64_C(1) << 24)); // EQ, and Z is clear
+        if (is_conditional) {
+            assert_int_equal(next, AARCH64_RESUME);
+        }
+        assert_int_equal(next == AARCH64_RESUME && f->vcpu.regs.pc == GUEST_PC + 4 &&
+                             f->vcpu.regs.x[0] == UINT64_C(0x1111222233330000),
+                         is_conditional);
+    }
+}
+
 // IT block: PSTATE.IT<7:4> is the condition of this instruction when the syndrome has none.
 static void the_condition_may_come_from_the_it_block(void **state)
 {
@@ -492,6 +514,8 @@ int main(void)
         cmocka_unit_test_setup(a_physical_serror_becomes_the_guests, fixture_reset),
         cmocka_unit_test_setup(finished_register_accesses_count_by_direction, fixture_reset),
         cmocka_unit_test_setup(a_failed_condition_only_steps, fixture_reset),
+        cmocka_unit_test_setup(only_classes_of_conditional_instructions_have_a_condition,
+                               fixture_reset),
         cmocka_unit_test_setup(the_condition_may_come_from_the_it_block, fixture_reset),
         cmocka_unit_test_setup(without_condition_and_block_an_instruction_is_executed,
                                fixture_reset),
