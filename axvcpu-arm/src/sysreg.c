@@ -111,25 +111,21 @@ static const IdRegister id_registers[64] = {AARCH32_ID_REGISTERS(ID_AARCH32)
 #undef ID_AARCH32
 #undef ID_AARCH64
 
-// A field of 4 bits, moved so that signed ones compare in the order of their meaning.
-static uint64_t limit_field(uint64_t value, uint64_t limit, bool is_signed)
-{
-    const uint64_t bias = is_signed ? 8 : 0;
+#define TOP_BITS UINT64_C(0x8888888888888888)
 
-    return ((value + bias) & 0xf) < ((limit + bias) & 0xf) ? value : limit;
-}
-
+// The lesser of value and limit in each 4-bit field, all at once: Linux reads ID registers thousands
+// of times at boot. Signed fields compare with their sign bit flipped.
 static uint64_t limit_fields(uint64_t value, const IdRegister *reg)
 {
-    uint64_t result = 0;
+    const uint64_t flip = reg->is_signed & TOP_BITS;
+    const uint64_t v = value ^ flip;
+    const uint64_t limit = reg->limit ^ flip;
+    // Top bit of each field: the lower three bits of the limit are not less. Borrows stay inside.
+    const uint64_t low_fits = (limit | TOP_BITS) - (v & ~TOP_BITS);
+    const uint64_t fits = ((limit & ~v) | (~(limit ^ v) & low_fits)) & TOP_BITS;
+    const uint64_t mask = (fits >> 3) * 0xf;
 
-    for (unsigned shift = 0; shift < 64; shift += 4) {
-        const bool is_signed = ((reg->is_signed >> shift) & 0xf) != 0;
-
-        result |= limit_field((value >> shift) & 0xf, (reg->limit >> shift) & 0xf, is_signed)
-                  << shift;
-    }
-    return result;
+    return (value & mask) | (reg->limit & ~mask);
 }
 
 static bool has_aarch32(void)
