@@ -280,6 +280,8 @@ static inline uint64_t arm_put(uint64_t field, uint64_t mask)
 #define ICH_LR_PENDING  ARM_BIT(62)
 #define ICH_LR_ACTIVE   ARM_BIT(63)
 
+#define ICC_DIR_INTID ARM_MASK(23, 0)
+
 #define ICC_SGI1R_TARGETS ARM_MASK(15, 0)
 #define ICC_SGI1R_AFF1    ARM_MASK(23, 16)
 #define ICC_SGI1R_INTID   ARM_MASK(27, 24)

@@ -252,6 +252,17 @@ static Outcome sgi1(Aarch64VCpu *vcpu, Access *access, AxVCpuExit *exit)
     return OUTCOME_EXIT;
 }
 
+// Traps only while an active interrupt is in no list register (ICH_HCR_EL2.TDIR).
+static Outcome icc_dir(Aarch64VCpu *vcpu, Access *access, AxVCpuExit *exit)
+{
+    (void)exit;
+    if (!access->is_write) {
+        return OUTCOME_UNDEFINED;
+    }
+    aarch64_gic_deactivate(vcpu, access->value & ICC_DIR_INTID);
+    return OUTCOME_DONE;
+}
+
 // ---- the table ----
 
 typedef struct Row {
@@ -302,6 +313,7 @@ static const Row rows[] = {
     ONE(3, 0, 12, 8, 1, raz_wi),                                   // ICC_EOIR0_EL1
     ONE(3, 0, 12, 8, 2, group0_acknowledge),                       // ICC_HPPIR0_EL1
     {KEY(3, 0, 12, 8, 3), KEY(3, 0, 12, 8, 7), raz_wi},            // ICC_BPR0_EL1, ICC_AP0R<n>_EL1
+    ONE(3, 0, 12, 11, 1, icc_dir),                                 // ICC_DIR_EL1
     ONE(3, 0, 12, 11, 5, sgi1),                                    // ICC_SGI1R_EL1
     {KEY(3, 0, 12, 11, 6), KEY(3, 0, 12, 11, 7), sgi_other_group}, // ICC_ASGI1R, ICC_SGI0R
     ONE(3, 0, 12, 12, 5, icc_sre),                                 // ICC_SRE_EL1

@@ -82,6 +82,7 @@ static const struct {
     {3, 0, 12, 8, 1, 0, 12, 8, 1, ZERO, "ICC_EOIR0_EL1"},
     {3, 0, 12, 8, 2, 0, 12, 8, 2, READ_ONLY, "ICC_HPPIR0_EL1"},
     {3, 0, 12, 8, 3, 0, 12, 8, 7, ZERO, "ICC_BPR0_EL1, ICC_AP0R<n>_EL1"},
+    {3, 0, 12, 11, 1, 0, 12, 11, 1, OTHER, "ICC_DIR_EL1"},
     {3, 0, 12, 11, 5, 0, 12, 11, 5, OTHER, "ICC_SGI1R_EL1"},
     {3, 0, 12, 11, 6, 0, 12, 11, 7, WRITE_IGNORED, "ICC_ASGI1R_EL1, ICC_SGI0R_EL1"},
     {3, 0, 12, 12, 5, 0, 12, 12, 5, OTHER, "ICC_SRE_EL1"},
@@ -476,6 +477,22 @@ static void the_sgi_register_cannot_be_read(void **state)
     assert_undefined(f);
 }
 
+static void icc_dir_deactivates_an_interrupt_outside_of_the_list_registers(void **state)
+{
+    Fixture *f = *state;
+
+    f->vcpu.gic.active[1] = 1;
+    f->vcpu.gic.active_outside = 1;
+    arm_sim.reg[ARM_REG_ICH_VMCR_EL2] = ICH_VMCR_VEOIM;
+    write_register(f, sys(3, 0, 12, 11, 1), 65);
+    assert_true(aarch64_gic_irq_state(&f->vcpu, 64).active);
+    write_register(f, sys(3, 0, 12, 11, 1), 64 | UINT64_C(0xffffffffff000000));
+    assert_false(aarch64_gic_irq_state(&f->vcpu, 64).active);
+    f->vcpu.regs.pc = GUEST_PC;
+    assert_int_equal(access_register(f, sys(3, 0, 12, 11, 1), true, RT), AARCH64_RESUME);
+    assert_undefined(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +512,7 @@ int main(void)
         TEST(an_sgi_goes_to_the_cpus_of_its_list),
         TEST(an_sgi_to_nobody_is_nothing),
         TEST(the_sgi_register_cannot_be_read),
+        TEST(icc_dir_deactivates_an_interrupt_outside_of_the_list_registers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
