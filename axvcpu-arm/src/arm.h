@@ -116,8 +116,8 @@ typedef struct Aarch64LoadStore {
     bool is_load;
     bool sign_extend;
     bool is_pair;
-    bool writeback;  // base + offset goes to the base
-    bool post_index; // the access is at the base alone
+    bool writeback;        // base + offset goes to the base
+    bool post_index;       // the access is at the base alone
     AccessWidth width;     // of one transfer
     AccessWidth reg_width; // DWORD: Wt, QWORD: Xt
     uint8_t rt;
@@ -151,8 +151,8 @@ AxError aarch64_inject_exception(Aarch64VCpu *vcpu, const AxException *exception
 
 // ---- gic.c: list registers ----
 void aarch64_gic_reset(Aarch64VCpu *vcpu);
-void aarch64_gic_load(Aarch64VCpu *vcpu);  // bind
-void aarch64_gic_save(Aarch64VCpu *vcpu);  // unbind
+void aarch64_gic_load(Aarch64VCpu *vcpu);                    // bind
+void aarch64_gic_save(Aarch64VCpu *vcpu);                    // unbind
 void aarch64_gic_enter(Aarch64VCpu *vcpu, uint32_t summary); // before each entry
 void aarch64_gic_exit(Aarch64VCpu *vcpu); // after each exit, before the host can see PPI 25
 // Makes PPI `intid` pending, linked to the active physical interrupt of the same number.
