@@ -223,11 +223,28 @@ static const Treatment treatments[AX_EXIT_COUNT] = {
 
 // ---- the loop ----
 
+// A vCPU whose backend failed lets go of its pCPU only by a reset.
+static void release(const Run *run)
+{
+    const AxVCpuHal *hal = run->vm->hal;
+    AxError error;
+
+    if (axvcpu_state(run->vcpu) != AX_VCPU_INVALID) {
+        return;
+    }
+    error = axvcpu_reset(run->vcpu);
+    if (error != AX_OK) {
+        hal->log(hal->ctx, AX_LOG_ERROR, "vm %u: vCPU %u cannot be reset: %s", run->vm->config.id,
+                 axvcpu_id(run->vcpu), axvcpu_error_text(error));
+    }
+}
+
 static AxError fail(const Run *run, AxError error, const AxVCpuExit *exit)
 {
     const AxVMFailure failure = {.vcpu = axvcpu_id(run->vcpu), .error = error, .exit = *exit};
 
     (void)axvm_end(run->vm, AX_VM_STOP_FAILURE, &failure);
+    release(run);
     return error;
 }
 

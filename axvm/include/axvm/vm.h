@@ -192,9 +192,10 @@ bool axvm_vcpu_runnable(const AxVM *vm, AxVCpuId id);
  *
  * The vCPU stays bound, so that running it again is cheap: axvcpu_unbind before another one takes
  * the pCPU. An access that nobody answers becomes a fault in the guest. An error of the backend, or
- * no memory left for the guest's, stops the VM (AX_VM_STOP_FAILURE) and is returned. Errors that
- * change nothing: AX_ESTATE when the vCPU is not runnable, AX_EINVAL for an id that is none, and
- * those of axvcpu_bind that are the caller's (AX_EWRONGCPU, AX_EBUSY, AX_ESTATE).
+ * no memory left for the guest's, stops the VM (AX_VM_STOP_FAILURE) and is returned; a vCPU whose
+ * backend failed is not bound any more then. Errors that change nothing: AX_ESTATE when the vCPU is
+ * not runnable, AX_EINVAL for an id that is none, and those of axvcpu_bind that are the caller's
+ * (AX_EWRONGCPU, AX_EBUSY, AX_ESTATE).
  */
 #define AX_RUN_EXITS 4096u
 AX_MUST_CHECK AxError axvm_run_vcpu(AxVM *vm, AxVCpuId id, AxPerCpu *percpu,
