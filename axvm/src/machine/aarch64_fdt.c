@@ -111,6 +111,7 @@ static void write_gic(AxTree *tree, const Aarch64Board *board)
     put_u64(&reg[6], board->gicr_size);
     axvm_tree_node_at(tree, "interrupt-controller", board->gicd_base);
     axvm_tree_text(tree, "compatible", "arm,gic-v3");
+    axvm_tree_u32(tree, "#address-cells", 0);
     axvm_tree_u32(tree, "#interrupt-cells", 3);
     axvm_tree_empty(tree, "interrupt-controller");
     axvm_tree_cells(tree, "reg", reg, 8);
