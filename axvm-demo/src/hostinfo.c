@@ -146,6 +146,18 @@ static const char *read_initrd(HostInfo *info, const void *fdt, int chosen)
     return "/chosen puts the initrd outside memory";
 }
 
+// One that is too short is as good as none.
+static void read_seed(HostInfo *info, const void *fdt, int chosen)
+{
+    int length = 0;
+    const void *seed = fdt_getprop(fdt, chosen, "rng-seed", &length);
+
+    if (seed != NULL && length >= (int)sizeof(info->seed)) {
+        memcpy(info->seed, seed, sizeof(info->seed));
+        info->has_seed = true;
+    }
+}
+
 static const char *read_chosen(HostInfo *info, const void *fdt)
 {
     const int chosen = fdt_path_offset(fdt, "/chosen");
@@ -162,6 +174,7 @@ static const char *read_chosen(HostInfo *info, const void *fdt)
         }
         memcpy(info->bootargs, bootargs, (size_t)length);
     }
+    read_seed(info, fdt, chosen);
     return read_initrd(info, fdt, chosen);
 }
 

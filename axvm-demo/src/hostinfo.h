@@ -11,6 +11,7 @@
 #define HOST_CPUS_MAX      8u
 #define HOST_GICR_MAX      4u
 #define HOST_BOOTARGS_SIZE 512u
+#define HOST_SEED_SIZE     32u
 
 typedef struct HostInfo {
     RangeList memory;   /* all RAM */
@@ -24,6 +25,8 @@ typedef struct HostInfo {
     uint32_t virt_timer_irq; /* INTID */
     uint32_t cpu_count;
     uint64_t cpus[HOST_CPUS_MAX]; /* MPIDR affinity, as many as fit */
+    bool has_seed;
+    uint8_t seed[HOST_SEED_SIZE]; /* unpredictable, from the boot loader */
     char bootargs[HOST_BOOTARGS_SIZE];
 } HostInfo;
 

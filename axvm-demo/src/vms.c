@@ -5,6 +5,7 @@
 #include "hal.h"
 #include "log.h"
 #include "machine.h"
+#include "random.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -105,6 +106,7 @@ static AxError hypercall(void *ctx, AxVM *vm, AxVCpu *vcpu, uint64_t nr, const u
 typedef struct Plan {
     bool has_bundle;
     AxBundle bundle;
+    bool has_seed;
     const Options *options;
     uint32_t vm_count;
     uint32_t cpu_count;
@@ -112,6 +114,7 @@ typedef struct Plan {
 } Plan;
 
 static Plan plan;
+static Random random_source;
 
 static bool read_config(uint32_t index)
 {
@@ -259,7 +262,8 @@ static bool take_host_devices(const HostInfo *host)
 
 bool vms_plan(const HostInfo *host, const Options *options, RangeList *free)
 {
-    plan = (Plan){.options = options};
+    plan = (Plan){.options = options, .has_seed = host->has_seed};
+    random_init(&random_source, host->seed);
     if (!take_host_devices(host) ||
         !(host->initrd.size != 0 ? open_bundle(host->initrd) : open_builtin())) {
         return false;
@@ -275,6 +279,11 @@ bool vms_plan(const HostInfo *host, const Options *options, RangeList *free)
 
 // ---- life ----
 
+static void fill_random(void *ctx, uint8_t *buffer, size_t size)
+{
+    random_bytes(ctx, buffer, size);
+}
+
 static bool create_one(Vm *vm, uint32_t pcpu_count)
 {
     const AxVMParams params = {
@@ -284,6 +293,8 @@ static bool create_one(Vm *vm, uint32_t pcpu_count)
         .console = {.put = put_guest_byte, .ctx = vm},
         .hypercall = hypercall,
         .hypercall_ctx = vm,
+        .random = plan.has_seed ? fill_random : NULL,
+        .random_ctx = &random_source,
         .trap_wait = plan.cpu_count > pcpu_count,
     };
     const char *why = NULL;

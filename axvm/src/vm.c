@@ -57,6 +57,8 @@ static void fill_in(AxVM *vm, const AxVMParams *params)
     vm->config = *params->config;
     vm->hypercall = params->hypercall;
     vm->hypercall_ctx = params->hypercall_ctx;
+    vm->random = params->random;
+    vm->random_ctx = params->random_ctx;
     vm->power_on = params->power_on;
     vm->power_on_ctx = params->power_on_ctx;
     vm->trap_wait = params->trap_wait;

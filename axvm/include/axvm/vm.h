@@ -92,6 +92,12 @@ typedef AxError (*AxHypercallHandler)(void *ctx, AxVM *vm, AxVCpu *vcpu, uint64_
  */
 typedef void (*AxPowerOnHandler)(void *ctx, AxVM *vm, AxVCpuId id);
 
+/*
+ * Fills `buffer` with bytes that nobody can foresee: the seeds that the guest's description carries
+ * (kaslr-seed, rng-seed). Called once per load, so that no two boots get the same ones.
+ */
+typedef void (*AxVMRandom)(void *ctx, uint8_t *buffer, size_t size);
+
 typedef struct AxVMFailure {
     AxVCpuId vcpu;
     AxError error;   /* AX_OK when the exit itself is the failure */
@@ -118,6 +124,8 @@ struct AxVM {
     void *hypercall_ctx;
     AxPowerOnHandler power_on;
     void *power_on_ctx;
+    AxVMRandom random;
+    void *random_ctx;
     bool trap_wait;
 };
 
@@ -130,6 +138,8 @@ typedef struct AxVMParams {
     void *hypercall_ctx;
     AxPowerOnHandler power_on; /* NULL: the scheduler looks at axvm_vcpu_runnable by itself */
     void *power_on_ctx;
+    AxVMRandom random; /* NULL: the guest gets no seeds */
+    void *random_ctx;
     bool trap_wait; /* WFI and HLT come out as AX_EXIT_IDLE: needed when pCPUs are shared */
 } AxVMParams;
 

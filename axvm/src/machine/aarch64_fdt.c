@@ -12,6 +12,10 @@
 #define GIC_LEVEL_HIGH 4u
 #define FIRST_SPI      32u
 
+// Devicetree Specification, /chosen; what Linux takes at most.
+#define KASLR_SEED_SIZE 8u
+#define RNG_SEED_SIZE   32u
+
 #define TEXTS(tree, name, literal) axvm_tree_texts(tree, name, literal, sizeof(literal))
 
 static void spi(AxTree *tree, uint32_t intid)
@@ -21,6 +25,22 @@ static void spi(AxTree *tree, uint32_t intid)
     axvm_tree_cells(tree, "interrupts", cells, 3);
 }
 
+// Without them Linux has to wait for its random numbers: it runs a loop until its timing has varied
+// enough.
+static void write_seeds(AxTree *tree, const AxVM *vm)
+{
+    uint8_t kaslr[KASLR_SEED_SIZE];
+    uint8_t rng[RNG_SEED_SIZE];
+
+    if (vm->random == NULL) {
+        return;
+    }
+    vm->random(vm->random_ctx, kaslr, sizeof(kaslr));
+    vm->random(vm->random_ctx, rng, sizeof(rng));
+    axvm_tree_bytes(tree, "kaslr-seed", kaslr, sizeof(kaslr));
+    axvm_tree_bytes(tree, "rng-seed", rng, sizeof(rng));
+}
+
 static void write_chosen(AxTree *tree, const Aarch64Board *board, const AxVM *vm)
 {
     const uint64_t ramdisk = vm->layout.ramdisk.value;
@@ -28,6 +48,7 @@ static void write_chosen(AxTree *tree, const Aarch64Board *board, const AxVM *vm
     axvm_tree_node(tree, "chosen");
     axvm_tree_text(tree, "bootargs", vm->config.cmdline);
     axvm_tree_path(tree, "stdout-path", "/serial", board->uart_base);
+    write_seeds(tree, vm);
     if (vm->config.ramdisk.size != 0) {
         axvm_tree_u64(tree, "linux,initrd-start", ramdisk);
         axvm_tree_u64(tree, "linux,initrd-end", ramdisk + vm->config.ramdisk.size);

@@ -107,6 +107,11 @@ void axvm_tree_texts(AxTree *tree, const char *name, const char *texts, size_t s
     property(tree, name, texts, size);
 }
 
+void axvm_tree_bytes(AxTree *tree, const char *name, const uint8_t *bytes, size_t size)
+{
+    property(tree, name, bytes, size);
+}
+
 void axvm_tree_cells(AxTree *tree, const char *name, const uint32_t *cells, size_t count)
 {
     fdt32_t big[AX_TREE_CELLS_MAX];

@@ -93,6 +93,7 @@ static void build(void)
     check(fdt_end_node(tree));
     check(fdt_begin_node(tree, "chosen"));
     check(fdt_property_string(tree, "bootargs", "axvm.log=debug"));
+    CELLS("rng-seed", 0x00010203, 0x04050607, 2, 3, 4, 5, 6, 0xfffefdfc);
     CELLS("linux,initrd-start", 0x48000000);
     CELLS("linux,initrd-end", 0, 0x48001234);
     check(fdt_end_node(tree));
@@ -157,6 +158,9 @@ static void everything_is_found_in_a_tree_like_qemus(void **state)
     assert_int_equal(info.hyp_timer_irq, 26);
     assert_int_equal(info.cpu_count, 2);
     assert_int_equal(info.cpus[1], 0x100);
+    assert_true(info.has_seed);
+    assert_int_equal(info.seed[7], 7);
+    assert_int_equal(info.seed[31], 0xfc);
     assert_string_equal(info.bootargs, "axvm.log=debug");
 }
 
@@ -171,6 +175,15 @@ static void what_is_optional_may_be_missing(void **state)
     assert_int_equal(info.initrd.size, 0);
     assert_int_equal(info.reserved.count, 1);
     assert_string_equal(info.bootargs, "");
+    assert_false(info.has_seed);
+}
+
+static void a_seed_too_short_is_none(void **state)
+{
+    (void)state;
+    build();
+    check(fdt_setprop(tree, node_at("/chosen"), "rng-seed", "0123456789", 10));
+    assert_false(must_read().has_seed);
 }
 
 static void a_missing_node_is_named(void **state)
@@ -306,6 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_is_found_in_a_tree_like_qemus),
         cmocka_unit_test(what_is_optional_may_be_missing),
+        cmocka_unit_test(a_seed_too_short_is_none),
         cmocka_unit_test(a_missing_node_is_named),
         cmocka_unit_test(a_damaged_property_is_named),
         cmocka_unit_test(an_initrd_must_lie_in_memory_and_have_a_size),
