@@ -77,12 +77,12 @@ class Console:
         tail = "\n".join(self.text.splitlines()[-TAIL_LINES:])
         raise CaseFailed(f"{why}\n{tail}\nall of it: {self.log}")
 
-    def _read(self, why):
-        """Take in more output; False at its end."""
+    def _read(self, why, most=None):
+        """Take in more output, waiting `most` seconds; False at its end."""
         left = self._deadline - time.monotonic()
         if left <= 0:
             self.fail(f"deadline passed while waiting for {why}")
-        if not self._selector.select(left):
+        if not self._selector.select(left if most is None else min(left, most)):
             return True
         try:
             data = os.read(self._output, 65536)
@@ -102,6 +102,20 @@ class Console:
                 return found
             if not self._read(f"/{pattern}/"):
                 self.fail(f"ended before /{pattern}/ was seen")
+
+    def ask(self, text, pattern, every=1.0):
+        """Send `text` again and again until `pattern` is seen; for keys that may come too early."""
+        regex = re.compile(pattern, re.M)
+        while True:
+            self.send(text)
+            again = time.monotonic() + every
+            while time.monotonic() < again:
+                found = regex.search(self.text, self._at)
+                if found:
+                    self._at = found.end()
+                    return found
+                if not self._read(f"/{pattern}/", every):
+                    self.fail(f"ended before /{pattern}/ was seen")
 
     def send(self, text):
         os.write(self._input, text.encode())

@@ -6,8 +6,10 @@ import re
 ERROR = r"^\[axvm\] error: .*{}"
 VM_ENDED = r'^\[axvm\] vm (?P<vm>\d+) "(?P<name>[^"]*)": ended: (?P<reason>\S+)'
 VCPU_EXITS = (r"^\[axvm\] vm (?P<vm>\d+) vcpu (?P<vcpu>\d+): exits (?P<exits>\d+) "
-              r"\((?P<kinds>[^)]*)\), handled (?P<handled>\d+) \([^)]*\), guest time (?P<ms>\d+) ms")
+              r"\((?P<kinds>[^)]*)\), handled (?P<handled>\d+) \([^)]*\), "
+              r"guest time (?P<ms>\d+) ms")
 ALL_ENDED = r"^\[axvm\] all VMs ended: (?P<result>success|failure)"
+KEYS_SUMMARY, KEYS_STOP = "\x1ds", "\x1dx"  # commands after Ctrl-]
 
 # ---- the built-in guest `bench` ----
 BENCH = r"^(?:\S+: )?BENCH (?P<what>\S+) (?P<count>\d+) ns$"

@@ -126,7 +126,7 @@ def run_stop(arch, image):
     bundle = linux_bundle(arch, "linux-stop", "axvm.shell")
     with driver.emulator("linux-stop", arch, image, BOOT_TIMEOUT, bundle) as console:
         console.expect(expected.PROMPT)
-        console.send("\x1dx")
+        console.send(expected.KEYS_STOP)
         system_cases.check_summary(console)
 
 

@@ -46,6 +46,10 @@ class Console(Fixture):
             console.expect("^got hello$")
             self.assertEqual(console.finish(), 0)
 
+    def test_a_question_is_asked_until_it_is_answered(self):
+        with self.shell('read a; sleep 0.3; read b; echo "got $b"; cat > /dev/null') as console:
+            console.ask("hello\n", "^got hello$", every=0.1)
+
     def test_a_terminal_is_a_terminal(self):
         with self.shell("test -t 0 && test -t 1 && echo yes; read a", terminal=True) as console:
             console.expect("^yes$")
