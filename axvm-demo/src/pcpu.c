@@ -177,8 +177,6 @@ static void look_at(uint32_t number, VCpuRef ref, SchedView *view)
     }
     if (axvm_vcpu_runnable(&ref.vm->vm, ref.id)) {
         view->runnable |= UINT64_C(1) << number;
-    } else if (axvcpu_state(ref.vcpu) != AX_VCPU_BLOCKED) {
-        view->poll_slice = true; // switched off: nobody tells when it is switched on
     }
 }
 
@@ -190,7 +188,7 @@ static SchedView look(const Pcpu *pcpu)
         .current = current_of(pcpu),
         .slice_end = pcpu->slice_end,
         .deadline = SCHED_NEVER,
-        .poll_soon = pcpu->id == boot_pcpu && keys_waiting(),
+        .retry_soon = pcpu->id == boot_pcpu && keys_waiting(),
     };
 
     for (uint64_t left = vms_vcpu_mask(); left != 0; left &= left - 1) {
@@ -305,6 +303,11 @@ static void run_here(Pcpu *pcpu)
             run(pcpu, next);
         }
     }
+}
+
+void pcpu_notice(uint32_t rank)
+{
+    irq_kick(homes[rank % home_count]);
 }
 
 void pcpu_run_all(void)

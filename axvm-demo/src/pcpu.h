@@ -13,6 +13,8 @@
 uint32_t pcpu_start_all(const HostInfo *host);
 /* Runs vCPUs on all of them until no VM is left. */
 void pcpu_run_all(void);
+/* The vCPU of this rank (see VCpuRef) can run now: its pCPU looks. Any pCPU. */
+void pcpu_notice(uint32_t rank);
 /* Turns virtualization off everywhere. */
 void pcpu_stop_all(void);
 

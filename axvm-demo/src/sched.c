@@ -40,8 +40,8 @@ uint64_t sched_timer(const SchedView *view, uint32_t next)
 
     if (others && next == view->current && view->now_ns < view->slice_end) {
         timer = earlier(timer, view->slice_end);
-    } else if (others || view->poll_slice) {
+    } else if (others) {
         timer = earlier(timer, view->now_ns + SCHED_SLICE_NS);
     }
-    return view->poll_soon ? earlier(timer, view->now_ns + SCHED_POLL_NS) : timer;
+    return view->retry_soon ? earlier(timer, view->now_ns + SCHED_RETRY_NS) : timer;
 }

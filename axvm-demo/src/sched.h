@@ -13,8 +13,8 @@
 #define SCHED_NEVER UINT64_MAX /* as AX_DEADLINE_NONE */
 
 #define SCHED_SLICE_NS UINT64_C(10000000)
-/* How often to look for what announces itself in no other way. */
-#define SCHED_POLL_NS UINT64_C(1000000)
+/* When to try again what has to be. */
+#define SCHED_RETRY_NS UINT64_C(1000000)
 
 typedef struct SchedView {
     uint64_t now_ns;
@@ -22,8 +22,7 @@ typedef struct SchedView {
     uint32_t current;   /* ran last, SCHED_NONE when none did */
     uint64_t slice_end; /* of the current one */
     uint64_t deadline;  /* earliest timer of those that wait, SCHED_NEVER */
-    bool poll_slice;    /* something may become runnable unannounced: look each slice */
-    bool poll_soon;     /* something has to be tried again soon */
+    bool retry_soon;    /* something has to be tried again soon */
 } SchedView;
 
 /*

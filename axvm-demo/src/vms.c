@@ -5,6 +5,7 @@
 #include "hal.h"
 #include "log.h"
 #include "machine.h"
+#include "pcpu.h"
 #include "random.h"
 
 #include <stdio.h>
@@ -279,6 +280,14 @@ bool vms_plan(const HostInfo *host, const Options *options, RangeList *free)
 
 // ---- life ----
 
+static void power_on(void *ctx, AxVM *vm, AxVCpuId id)
+{
+    const Vm *self = ctx;
+
+    (void)vm;
+    pcpu_notice(self->first_rank + id);
+}
+
 static void fill_random(void *ctx, uint8_t *buffer, size_t size)
 {
     random_bytes(ctx, buffer, size);
@@ -293,6 +302,8 @@ static bool create_one(Vm *vm, uint32_t pcpu_count)
         .console = {.put = put_guest_byte, .ctx = vm},
         .hypercall = hypercall,
         .hypercall_ctx = vm,
+        .power_on = power_on,
+        .power_on_ctx = vm,
         .random = plan.has_seed ? fill_random : NULL,
         .random_ctx = &random_source,
         .trap_wait = plan.cpu_count > pcpu_count,

@@ -104,15 +104,13 @@ static void the_timer_of_one_that_waits_comes_first_when_it_is_earlier(void **st
     assert_int_equal(sched_timer(&view, SCHED_NONE), NOW + 3);
 }
 
-static void what_announces_itself_in_no_other_way_is_polled(void **state)
+static void what_has_to_be_tried_again_is_tried_soon(void **state)
 {
     SchedView view = view_of(0x04, 2, NOW);
 
     (void)state;
-    view.poll_slice = true;
-    assert_int_equal(sched_timer(&view, 2), NOW + SCHED_SLICE_NS);
-    view.poll_soon = true;
-    assert_int_equal(sched_timer(&view, 2), NOW + SCHED_POLL_NS);
+    view.retry_soon = true;
+    assert_int_equal(sched_timer(&view, 2), NOW + SCHED_RETRY_NS);
 }
 
 int main(void)
@@ -126,7 +124,7 @@ int main(void)
         cmocka_unit_test(one_alone_is_not_interrupted),
         cmocka_unit_test(a_slice_ends_where_it_began_to_end),
         cmocka_unit_test(the_timer_of_one_that_waits_comes_first_when_it_is_earlier),
-        cmocka_unit_test(what_announces_itself_in_no_other_way_is_polled),
+        cmocka_unit_test(what_has_to_be_tried_again_is_tried_soon),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
