@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a command with a deadline, watch its console, type into it, and say what went wrong."""
+import contextlib
 import os
 import pathlib
 import pty
@@ -118,7 +119,8 @@ class Console:
                     self.fail(f"ended before /{pattern}/ was seen")
 
     def send(self, text):
-        os.write(self._input, text.encode())
+        with contextlib.suppress(BrokenPipeError):  # it has ended: whoever reads on will see that
+            os.write(self._input, text.encode())
 
     def finish(self):
         """Wait for the end; returns the exit status."""
