@@ -691,6 +691,25 @@ static void an_instruction_that_does_not_explain_the_fault_is_not_emulated(void 
     }
 }
 
+static void an_access_may_end_with_its_page(void **state)
+{
+    static const struct {
+        uint32_t word;
+        uint64_t va;
+    } cases[] = {
+        {0xf8408441, UINT64_C(0xffff000009000ff8)}, // ldr x1, [x2], #8
+        {0xa9400041, UINT64_C(0xffff000009000ff0)}, // ldp x1, x0, [x2]
+    };
+    Fixture *f = *state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        f->vcpu.regs.x[2] = cases[i].va;
+        assert_int_equal(decoded_abort(f, cases[i].word, cases[i].va, 0x9000000), AARCH64_EXIT);
+        assert_int_equal(f->exit.reason, AX_EXIT_MMIO_READ);
+        assert_int_equal(f->exit.mmio.addr.value, cases[i].va & 0xfffffff);
+    }
+}
+
 static void a_load_does_not_explain_a_store(void **state)
 {
     Fixture *f = *state;
@@ -762,6 +781,7 @@ int main(void)
         TEST(a_misaligned_pc_fetches_nothing),
         TEST(aarch32_code_is_not_decoded),
         TEST(an_instruction_that_does_not_explain_the_fault_is_not_emulated),
+        TEST(an_access_may_end_with_its_page),
         TEST(a_load_does_not_explain_a_store),
         TEST(a_tag_in_the_base_is_no_part_of_the_address),
         TEST(a_completion_without_an_access_is_an_error),

@@ -77,8 +77,10 @@ static void an_undefined_instruction_has_class_zero(void **state)
 {
     Fixture *f = *state;
 
+    f->vcpu.sys[AARCH64_FAR_EL1] = 0x77;
     aarch64_inject_undefined(&f->vcpu);
     assert_undefined(f);
+    assert_int_equal(f->vcpu.sys[AARCH64_FAR_EL1], 0x77);
 }
 
 static void the_registers_of_a_bound_vcpu_are_those_of_the_cpu(void **state)

@@ -336,13 +336,31 @@ static void only_classes_of_conditional_instructions_have_a_condition(void **sta
 // IT block: PSTATE.IT<7:4> is the condition of this instruction when the syndrome has none.
 static void the_condition_may_come_from_the_it_block(void **state)
 {
-    const uint64_t it_eq = UINT64_C(0x08); // one instruction, EQ
+    static const struct {
+        uint64_t it;
+        uint64_t z;
+        bool executed;
+    } blocks[] = {
+        {0x08, 0, false}, {0x08, 1, true},  // EQ, one instruction
+        {0x18, 0, true},  {0x18, 1, false}, // NE
+        {0xe8, 0, true},  {0xe8, 1, true},  // AL
+    };
     Fixture *f = *state;
 
-    f->vcpu.regs.pstate = PSTATE_NRW | PSTATE_T32 | (it_eq >> 2) << 10 | (it_eq & 3) << 25;
-    assert_int_equal(handle(f, arm_put(0x03, ESR_ELX_EC)), AARCH64_RESUME);
-    assert_int_equal(f->vcpu.regs.pc, GUEST_PC + 2);
-    assert_int_equal(f->vcpu.regs.pstate, PSTATE_NRW | PSTATE_T32);
+    for (size_t i = 0; i < COUNT(blocks); i++) {
+        const uint64_t it = blocks[i].it;
+        const uint64_t flags = PSTATE_NRW | PSTATE_T32 | blocks[i].z << 30;
+
+        fixture_reset(state);
+        f->vcpu.regs.pstate = flags | (it >> 2) << 10 | (it & 3) << 25;
+        assert_int_equal(handle(f, arm_put(0x03, ESR_ELX_EC)), AARCH64_RESUME);
+        if (blocks[i].executed) {
+            assert_int_equal(f->vcpu.regs.pc, GUEST_VBAR + 0x600);
+        } else {
+            assert_int_equal(f->vcpu.regs.pc, GUEST_PC + 2);
+            assert_int_equal(f->vcpu.regs.pstate, flags);
+        }
+    }
 }
 
 static void without_condition_and_block_an_instruction_is_executed(void **state)

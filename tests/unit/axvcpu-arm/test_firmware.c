@@ -220,6 +220,7 @@ static void cpu_on_refuses_what_no_cpu_can_be(void **state)
             assert_int_equal(result(f, 0xc4000004, UINT64_C(1) << bit, 0, 0), INVALID_PARAMETERS);
         }
     }
+    assert_int_equal(reason(f, 0xc4000003, 1, 0x40000004, 0), AX_EXIT_CPU_UP);
     for (uint64_t entry = 1; entry < 4; entry++) {
         assert_int_equal(result(f, 0xc4000003, 1, 0x40000000 + entry, 0), INVALID_ADDRESS);
         assert_int_equal(result(f, 0x84000003, 1, 0x40000000 + entry, 0), INVALID_ADDRESS);
