@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Kernel images from anywhere in a VM from anywhere: a layout that is made must be sound. */
+#include <axvm/image.h>
+#include <span.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The head of the input describes the VM, the rest is its kernel. */
+typedef struct Head {
+    uint64_t ram_base[2];
+    uint64_t ram_size[2];
+    uint64_t load;
+    uint64_t ramdisk_load;
+    uint64_t ramdisk_size;
+    uint64_t entry;
+    uint8_t format;
+    uint8_t automatic; /* bit n: AX_ADDR_AUTO for the n-th address */
+} Head;
+
+static void require(bool holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+static GuestPhysAddr address(const Head *head, unsigned bit, uint64_t value)
+{
+    return (head->automatic >> bit & 1) != 0 ? AX_ADDR_AUTO : ax_gpa(value);
+}
+
+static bool in_ram(const AxVMConfig *config, AxSpan span)
+{
+    for (uint32_t i = 0; i < config->memory_count; i++) {
+        if (axvm_span_inside(span,
+                             (AxSpan){config->memory[i].base.value, config->memory[i].size})) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check(const AxVMConfig *config, const AxImageInfo *info, const AxBootLayout *layout)
+{
+    const AxSpan kernel = {layout->kernel.value, info->memory_size};
+    const AxSpan ramdisk = {layout->ramdisk.value, config->ramdisk.size};
+    const AxSpan fdt = {layout->fdt.value, AX_FDT_ROOM};
+
+    require(in_ram(config, kernel) && in_ram(config, fdt));
+    require(ramdisk.size == 0 || in_ram(config, ramdisk));
+    require(!axvm_spans_overlap(kernel, ramdisk) && !axvm_spans_overlap(kernel, fdt) &&
+            !axvm_spans_overlap(ramdisk, fdt));
+    require(fdt.base % 8 == 0);
+    require((kernel.base - info->load_offset) % info->load_align == 0);
+}
+
+static void describe(AxVMConfig *config, const Head *head, const uint8_t *kernel, size_t size)
+{
+    axvm_config_init(config, 0);
+    config->kernel = (AxBlob){kernel, size};
+    config->ramdisk = (AxBlob){kernel, head->ramdisk_size};
+    config->image_format = (AxImageFormat)(head->format % 4);
+    config->kernel_load_addr = address(head, 0, head->load);
+    config->ramdisk_load_addr = address(head, 1, head->ramdisk_load);
+    config->entry_point = address(head, 2, head->entry);
+    config->memory_count = 2;
+    for (uint32_t i = 0; i < 2; i++) {
+        config->memory[i] = (AxVMMemory){ax_gpa(head->ram_base[i]), head->ram_size[i],
+                                         AX_MAP_RIGHTS, AX_MAP_TYPE_ALLOC};
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static AxVMConfig config;
+    AxImageInfo info;
+    AxBootLayout layout;
+    const char *why = NULL;
+    Head head;
+
+    if (size <= sizeof(head)) {
+        return 0;
+    }
+    memcpy(&head, data, sizeof(head));
+    // A block of its own for the kernel: reads behind it are seen.
+    size -= sizeof(head);
+    uint8_t *kernel = malloc(size);
+    require(kernel != NULL);
+    memcpy(kernel, data + sizeof(head), size);
+    describe(&config, &head, kernel, size);
+    if (axvm_config_check(&config, NULL) == AX_OK &&
+        axvm_image_probe(config.image_format, &config.kernel, &info, &why) == AX_OK) {
+        require(info.memory_size >= size);
+        if (axvm_boot_layout(&config, &info, &layout, &why) == AX_OK) {
+            check(&config, &info, &layout);
+        }
+    }
+    free(kernel);
+    return 0;
+}
