@@ -60,18 +60,21 @@ static bool is_hypercall(const Aarch64VCpu *vcpu, uint32_t function)
 Aarch64Next aarch64_handle_firmware_call(Aarch64VCpu *vcpu, AxVCpuExit *exit)
 {
     const uint32_t id = (uint32_t)aarch64_x(vcpu, 0);
-    const Aarch64Function *function = find(id);
+    const Aarch64Function *function;
+
+    if (is_hypercall(vcpu, id)) {
+        return exit_hypercall(vcpu, exit);
+    }
+    function = find(id);
+    if (function == NULL) {
+        return aarch64_call_return(vcpu, SMCCC_NOT_SUPPORTED);
+    }
+
     const Aarch64Call call = {
         .function = id,
         .args = {argument(vcpu, id, 1), argument(vcpu, id, 2), argument(vcpu, id, 3)},
     };
 
-    if (is_hypercall(vcpu, id)) {
-        return exit_hypercall(vcpu, exit);
-    }
-    if (function == NULL) {
-        return aarch64_call_return(vcpu, SMCCC_NOT_SUPPORTED);
-    }
     return function->handle(vcpu, &call, exit);
 }
 
