@@ -160,8 +160,7 @@ static AxError map_memory(void)
     if (error != AX_OK) {
         return error;
     }
-    ((uint64_t *)ept_root.base.value)[RAM >> 30] =
-        format->make_leaf(ax_hpa(RAM), AX_MAP_RIGHTS, 2);
+    ((uint64_t *)ept_root.base.value)[RAM >> 30] = format->make_leaf(ax_hpa(RAM), AX_MAP_RIGHTS, 2);
     format->publish();
     return AX_OK;
 }
@@ -223,9 +222,7 @@ static AxError run(void)
                 return error;
             }
             break;
-        case AX_EXIT_SYSTEM_DOWN:
-            print("guest powered off\n");
-            return AX_OK;
+        case AX_EXIT_SYSTEM_DOWN: print("guest powered off\n"); return AX_OK;
         default:
             print(axvcpu_exit_name(exit->reason));
             print(": unexpected exit\n");
