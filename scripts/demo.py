@@ -28,13 +28,15 @@ class Guest:
     config: str | None = None
     words: str = ""
     interactive: bool = False
+    enter_after: str = ""  # Enter is pressed once the guest has printed this: the UART interrupts
 
 
 GUESTS = {
     "builtin": Guest("self-test of what the hypervisor promises, inside its image", builtin="selftest"),
     "hello": Guest("the smallest guest, inside the hypervisor's image", builtin="hello"),
     "bench": Guest("what exits cost, inside the hypervisor's image", builtin="bench"),
-    "linux": Guest("stock Debian kernel with busybox; reports and powers off", config="linux.toml"),
+    "linux": Guest("stock Debian kernel with busybox; reports and powers off", config="linux.toml",
+                   enter_after="SLEEP-START"),
     "linux-shell": Guest("the same with a shell; leave it with 'exit', Ctrl-] x or Ctrl-A x",
                          config="linux.toml", words="axvm.shell", interactive=True),
 }
@@ -115,9 +117,15 @@ def emulator_command(args, image, bundle):
     return machine.command(args.arch, image, bundle, args.cpu, args.mem, serial, " ".join(options))
 
 
-def relay(emulator, timeout):
+def press_enter(emulator):
+    emulator.stdin.write(b"\n")
+    emulator.stdin.flush()
+
+
+def relay(emulator, timeout, enter_after):
     """Pass the emulator's output on until it ends; returns the last of it. TimeoutExpired on time."""
     end = time.monotonic() + timeout if timeout else None
+    waiting = enter_after.encode()
     tail = b""
     with selectors.DefaultSelector() as selector:
         selector.register(emulator.stdout, selectors.EVENT_READ)
@@ -133,6 +141,9 @@ def relay(emulator, timeout):
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
             tail = (tail + data)[-TAIL_SIZE:]
+            if waiting and waiting in tail:
+                press_enter(emulator)
+                waiting = b""
 
 
 def stop(emulator):
@@ -142,10 +153,12 @@ def stop(emulator):
 
 
 def run(args, command):
-    timeout = args.timeout or (None if GUESTS[args.guest].interactive else DEFAULT_TIMEOUT)
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as emulator:
+    chosen = GUESTS[args.guest]
+    timeout = args.timeout or (None if chosen.interactive else DEFAULT_TIMEOUT)
+    keys = subprocess.PIPE if chosen.enter_after else None
+    with subprocess.Popen(command, stdin=keys, stdout=subprocess.PIPE) as emulator:
         try:
-            output = relay(emulator, timeout)
+            output = relay(emulator, timeout, chosen.enter_after)
             status = emulator.wait()
         except subprocess.TimeoutExpired:
             stop(emulator)
