@@ -6,6 +6,7 @@ Installs what is missing, builds, makes the guest's bundle and starts the emulat
 is 0 if the hypervisor says that every VM ended well, 1 if not, 2 if it could not be started.
 """
 import argparse
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -118,8 +119,9 @@ def emulator_command(args, image, bundle):
 
 
 def press_enter(emulator):
-    emulator.stdin.write(b"\n")
-    emulator.stdin.flush()
+    with contextlib.suppress(BrokenPipeError):  # it has ended meanwhile
+        emulator.stdin.write(b"\n")
+        emulator.stdin.flush()
 
 
 def relay(emulator, timeout, enter_after):
