@@ -72,9 +72,16 @@ static unsigned first_bit(uint64_t bits)
     return (unsigned)__builtin_ctzll(bits);
 }
 
+static unsigned lr_count(const Aarch64VCpu *vcpu)
+{
+    const unsigned count = vcpu->percpu->features.lr_count;
+
+    return count < AARCH64_LR_MAX ? count : AARCH64_LR_MAX;
+}
+
 static uint32_t lr_mask(const Aarch64VCpu *vcpu)
 {
-    return (UINT32_C(1) << vcpu->percpu->features.lr_count) - 1;
+    return (UINT32_C(1) << lr_count(vcpu)) - 1;
 }
 
 // Smaller is more urgent; equal priorities go by INTID.
@@ -513,7 +520,7 @@ static void add_candidate(Candidates *list, uint32_t rank)
 
     if (at == list->room) {
         list->more = true;
-        if (list->rank[--at] <= rank) {
+        if (at == 0 || list->rank[--at] <= rank) {
             return;
         }
     } else {
@@ -537,7 +544,7 @@ static uint64_t candidate_word(const Aarch64VCpu *vcpu, uint32_t word)
 static void collect(const Aarch64VCpu *vcpu, Candidates *list)
 {
     list->count = 0;
-    list->room = vcpu->percpu->features.lr_count;
+    list->room = lr_count(vcpu);
     list->more = false;
     for (uint32_t word = 0; word < AX_IRQ_WORDS; word++) {
         for (uint64_t left = candidate_word(vcpu, word); left != 0; left &= left - 1) {

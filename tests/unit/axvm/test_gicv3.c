@@ -515,6 +515,13 @@ static void a_change_of_trigger_looks_at_the_input_again(void **state)
     assert_true(is_high(0, SPI));
 }
 
+static void sgis_stay_edges(void **state)
+{
+    (void)state;
+    redist_write(SGI_FRAME + ICFGR, AX_WIDTH_DWORD, 0);
+    assert_int_equal(redist_read(SGI_FRAME + ICFGR, AX_WIDTH_DWORD), 0xaaaaaaaa);
+}
+
 static void inputs_that_do_not_exist_are_ignored(void **state)
 {
     static AxGicv3 before;
@@ -657,7 +664,10 @@ static void an_interrupt_without_a_cpu_waits_in_the_distributor(void **state)
     route_to(OTHER_SPI, 1);
     assert_true(is_latched(1, SPI) && is_signalled(1, SPI));
     assert_true(is_high(1, OTHER_SPI));
+    assert_true(axvcpu_events_take_pending(&vcpus[1].events, SPI));
     route_to(SPI, 0x70);
+    assert_false(get_bit(ISPENDR, SPI)); // it was taken
+    set_bit(ISPENDR, SPI);
     assert_true(get_bit(ISPENDR, SPI));
     set_bit(ICPENDR, SPI);
     assert_false(get_bit(ISPENDR, SPI));
@@ -778,6 +788,15 @@ static void reset_brings_back_power_on_values(void **state)
     assert_true(is_high(0, SPI));
 }
 
+static void reset_lowers_all_inputs(void **state)
+{
+    (void)state;
+    axvm_gicv3_set_spi(&gic, SPI, true);
+    axvm_gicv3_set_ppi(&gic, 1, PPI, true);
+    axvm_gicv3_reset(&gic);
+    assert_false(is_high(0, SPI) || is_high(1, PPI));
+}
+
 static void a_lost_vcpu_disturbs_nobody(void **state)
 {
     (void)state;
@@ -810,6 +829,7 @@ int main(void)
         TEST(a_level_input_is_followed),
         TEST(an_edge_input_latches_when_it_rises),
         TEST(a_change_of_trigger_looks_at_the_input_again),
+        TEST(sgis_stay_edges),
         TEST(inputs_that_do_not_exist_are_ignored),
         TEST(a_ppi_belongs_to_one_cpu),
         TEST(pending_is_set_and_cleared_by_software),
@@ -826,6 +846,7 @@ int main(void)
         TEST(an_exit_that_is_no_sgi_is_refused),
         TEST(a_reset_vcpu_is_told_everything_again),
         TEST(reset_brings_back_power_on_values),
+        TEST(reset_lowers_all_inputs),
         TEST(a_lost_vcpu_disturbs_nobody),
     };
 

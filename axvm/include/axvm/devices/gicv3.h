@@ -80,8 +80,8 @@ extern const AxDeviceOps axvm_gicv3_dist_ops;
 /* All redistributors; `device` is the AxGicv3, the range AX_GICV3_REDIST_SIZE per CPU. */
 extern const AxDeviceOps axvm_gicv3_redist_ops;
 
-/* Drives the input of SPI `intid` (an AxIrqLine.set); other INTIDs are ignored. */
-void axvm_gicv3_set_spi(void *gic, uint32_t intid, bool high);
+/* Drives the input of SPI `intid` of an AxGicv3 (an AxIrqLine.set); other INTIDs are ignored. */
+void axvm_gicv3_set_spi(void *controller, uint32_t intid, bool high);
 /* Drives a PPI of CPU `index`. Not for the PPIs of the timers, which the backend serves. */
 void axvm_gicv3_set_ppi(AxGicv3 *gic, uint32_t index, uint32_t intid, bool high);
 
