@@ -552,20 +552,19 @@ static AxError copy(AxAddrSpace *as, GuestPhysAddr gpa, uint8_t *host, uint64_t 
 // Bytes of a hole or a page from `gpa` on, cleared when it is a page.
 static uint64_t zero_step(AxAddrSpace *as, GuestPhysAddr gpa, uint64_t left)
 {
+    HostPhysAddr hpa;
     AxWalk walk;
     uint64_t step;
 
+    if (translate(as, gpa, 0, &hpa, &step) == AX_OK) {
+        step = step > COPY_STEP ? COPY_STEP : step;
+        step = step > left ? left : step;
+        memset(ax_ptr_from_hva(as->hal->phys_to_virt(as->hal->ctx, hpa)), 0, step);
+        return step;
+    }
     axvm_walk(as, gpa, &walk);
     step = axvm_level_size(walk.level) - gpa.value % axvm_level_size(walk.level);
-    step = step > left ? left : step;
-    if (walk.kind == AX_EPT_LEAF) {
-        HostPhysAddr hpa;
-
-        step = step > COPY_STEP ? COPY_STEP : step;
-        (void)translate(as, gpa, 0, &hpa, NULL);
-        memset(ax_ptr_from_hva(as->hal->phys_to_virt(as->hal->ctx, hpa)), 0, step);
-    }
-    return step;
+    return step > left ? left : step;
 }
 
 void axvm_zero_guest(AxAddrSpace *as, GuestPhysAddr gpa, uint64_t size)

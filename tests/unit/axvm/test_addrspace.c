@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <axvm/addrspace.h>
+#include <pthread.h>
 #include <walker.h>
 
 #define FRAMES    12288u // 48 MiB
@@ -614,6 +615,59 @@ static void no_memory_for_a_page_leaves_nothing_behind(void **state)
     assert_error(fault(MIB(2), AX_MAP_READ), AX_OK);
 }
 
+#define THREADS      4
+#define SHARED_PAGES 2000u
+
+typedef struct Faulter {
+    pthread_t thread;
+    uint32_t number;
+    uint32_t errors;
+} Faulter;
+
+// Each touches every page, in an order of its own, and writes one of four counters in it.
+static void *fault_everywhere(void *ctx)
+{
+    Faulter *self = ctx;
+
+    for (uint32_t i = 0; i < SHARED_PAGES; i++) {
+        const uint64_t page = (i * 7 + self->number * 500) % SHARED_PAGES;
+        const uint64_t gpa = MIB(2) + page * AX_PAGE_SIZE;
+        const uint64_t stamp = page + 1;
+
+        self->errors += fault(gpa, AX_MAP_WRITE) != AX_OK;
+        self->errors += axvm_copy_to_guest(&space, ax_gpa(gpa + 8 * self->number), &stamp,
+                                           sizeof(stamp)) != AX_OK;
+    }
+    return NULL;
+}
+
+static void pcpus_that_fault_at_once_get_the_same_page(void **state)
+{
+    Faulter faulters[THREADS] = {0};
+    uint64_t stamps[THREADS];
+
+    (void)state;
+    assert_error(map_ram(MIB(2), SHARED_PAGES * AX_PAGE_SIZE, RW, false), AX_OK);
+    for (uint32_t i = 0; i < THREADS; i++) {
+        faulters[i].number = i;
+        assert_int_equal(pthread_create(&faulters[i].thread, NULL, fault_everywhere, &faulters[i]),
+                         0);
+    }
+    for (uint32_t i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(faulters[i].thread, NULL), 0);
+        assert_int_equal(faulters[i].errors, 0);
+    }
+    assert_int_equal(space.ram_frames, SHARED_PAGES);
+    for (uint64_t page = 0; page < SHARED_PAGES; page++) {
+        assert_error(axvm_copy_from_guest(&space, ax_gpa(MIB(2) + page * AX_PAGE_SIZE), stamps,
+                                          sizeof(stamps)),
+                     AX_OK);
+        for (uint32_t i = 0; i < THREADS; i++) {
+            assert_int_equal(stamps[i], page + 1);
+        }
+    }
+}
+
 // ---- errors in the middle ----
 
 typedef AxError (*Operation)(void);
@@ -946,9 +1000,9 @@ static void check_page(uint32_t index)
         return;
     }
     assert_true(fake_hal_is_allocated(&host, hpa));
-    assert_int_equal(
-        *(uint64_t *)((uint8_t *)ax_ptr_from_hva(host.hal.phys_to_virt(&host, hpa)) + 8),
-        page->stamp);
+    const uint64_t *content = ax_ptr_from_hva(host.hal.phys_to_virt(&host, hpa));
+
+    assert_int_equal(content[1], page->stamp);
 }
 
 static void random_operations_agree_with_a_model(void **state)
@@ -1004,6 +1058,7 @@ int main(void)
         IN_SPACE(many_split_pieces_are_remembered),
         IN_SPACE(pages_on_demand_come_one_by_one),
         IN_SPACE(no_memory_for_a_page_leaves_nothing_behind),
+        IN_SPACE(pcpus_that_fault_at_once_get_the_same_page),
         IN_SPACE(each_failing_allocation_is_undone),
         IN_SPACE(a_failed_map_gives_every_frame_back),
         IN_SPACE(copies_cross_pages_and_regions),

@@ -161,6 +161,26 @@ static void the_default_board_is_described(void **state)
     assert_int_equal(fdt_num_mem_rsv(tree), 0);
 }
 
+static void defaults_fill_only_what_is_left_out(void **state)
+{
+    (void)state;
+    config.memory_count = 0;
+    axvm_machine_aarch64.defaults(&config);
+    assert_int_equal(config.memory_count, 1);
+    assert_int_equal(config.memory[0].base.value, 0x40000000);
+    assert_int_equal(config.memory[0].size, MIB(256));
+    assert_int_equal(config.memory[0].flags, AX_MAP_RIGHTS);
+    assert_int_equal(config.memory[0].type, AX_MAP_TYPE_ALLOC);
+    assert_int_equal(config.device_count, 2);
+    assert_error(axvm_config_check(&config, &why), AX_OK);
+    config.memory[0].size = MIB(8);
+    config.devices[1].irq = 40;
+    axvm_machine_aarch64.defaults(&config);
+    assert_int_equal(config.memory[0].size, MIB(8));
+    assert_int_equal(config.devices[1].irq, 40);
+    assert_int_equal(config.device_count, 2);
+}
+
 static void every_cpu_has_a_node_with_its_affinity(void **state)
 {
     (void)state;
@@ -490,6 +510,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BOARD_TEST(the_default_board_is_described),
+        BOARD_TEST(defaults_fill_only_what_is_left_out),
         BOARD_TEST(every_cpu_has_a_node_with_its_affinity),
         BOARD_TEST(without_a_ramdisk_none_is_named),
         BOARD_TEST(other_devices_and_memory_are_described_where_they_are),
