@@ -615,8 +615,8 @@ static void no_memory_for_a_page_leaves_nothing_behind(void **state)
     assert_error(fault(MIB(2), AX_MAP_READ), AX_OK);
 }
 
-#define THREADS      4
-#define SHARED_PAGES 2000u
+#define THREADS      2
+#define SHARED_PAGES 64u
 
 typedef struct Faulter {
     pthread_t thread;
@@ -624,13 +624,13 @@ typedef struct Faulter {
     uint32_t errors;
 } Faulter;
 
-// Each touches every page, in an order of its own, and writes one of four counters in it.
+// Each touches every page, in an order of its own, and writes a word of its own.
 static void *fault_everywhere(void *ctx)
 {
     Faulter *self = ctx;
 
     for (uint32_t i = 0; i < SHARED_PAGES; i++) {
-        const uint64_t page = (i * 7 + self->number * 500) % SHARED_PAGES;
+        const uint64_t page = (i * 7 + self->number * 32) % SHARED_PAGES;
         const uint64_t gpa = MIB(2) + page * AX_PAGE_SIZE;
         const uint64_t stamp = page + 1;
 
