@@ -220,11 +220,20 @@ static bool current_stopped(const Pcpu *pcpu)
            axvm_status(&vms_vcpu(current_of(pcpu)).vm->vm) != AX_VM_RUNNING;
 }
 
+// The boot pCPU takes a VM apart once no other one holds a vCPU of it; it may be waiting.
+static void tell_boot_pcpu(const Pcpu *pcpu)
+{
+    if (pcpu->id != boot_pcpu) {
+        irq_kick(boot_pcpu);
+    }
+}
+
 // Under the lock. False when no VM is left.
 static bool decide(Pcpu *pcpu, uint32_t *next)
 {
     if (current_stopped(pcpu)) {
         release_current(pcpu);
+        tell_boot_pcpu(pcpu);
     }
     if (pcpu->id == boot_pcpu && vms_reap(busy_vcpus())) {
         kick_others(pcpu);
@@ -268,6 +277,7 @@ static void answer(Pcpu *pcpu, VCpuRef ref, const AxVCpuExit *exit)
     if (exit->reason == AX_EXIT_CPU_DOWN) {
         vms_cpu_down(ref.vm);
         release_current(pcpu);
+        tell_boot_pcpu(pcpu);
     }
 }
 
