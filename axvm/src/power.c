@@ -56,7 +56,7 @@ AxError axvm_power_status(const AxVM *vm, uint64_t cpu_address, uint32_t level, 
 {
     const AxVMVCpu *target = find(vm, cpu_address);
 
-    // Groups of CPUs have no power of their own here (PSCI 1.0 and later allow that).
+    // Groups of CPUs have no power of their own here.
     if (target == NULL || level != 0) {
         return AX_EINVAL;
     }

@@ -43,7 +43,7 @@ typedef struct AxAddrSpace {
     uint32_t chunk_count;
 } AxAddrSpace;
 
-/* Empty space of `gpa_bits`. AX_ENOTSUP when the hardware has no such shape, AX_ENOMEM, AX_EINVAL. */
+/* Empty space of `gpa_bits`. AX_ENOTSUP: the hardware has no such shape; AX_ENOMEM; AX_EINVAL. */
 AX_MUST_CHECK AxError axvm_addrspace_init(AxAddrSpace *as, const AxVCpuHal *hal,
                                           const AxEptFormat *format, uint8_t gpa_bits);
 

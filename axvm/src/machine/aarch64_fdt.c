@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The device tree a guest gets: just what it needs (Devicetree Specification 0.4, Linux bindings). */
+/* The device tree a guest gets: what it needs (Devicetree Specification 0.4, Linux bindings). */
 #include "aarch64_fdt.h"
 
 #include "tree.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Life of a VM: built, booted, paused, stopped, reset, destroyed; and everything that can go wrong. */
+/* Life of a VM: built, booted, paused, stopped, reset, destroyed; and all that can go wrong. */
 #include "vm_fixture.h"
 
 // ---- create ----
