@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Switching vCPUs on and off. A CPU_UP only leaves a note, under vm->lock; the pCPU that is going to
- * run the vCPU carries it out, so that nobody touches a vCPU that its scheduler may be holding.
+ * Switching vCPUs on and off. A CPU_UP only leaves a note, under vm->lock; the pCPU that is going
+ * to run the vCPU carries it out, so that nobody touches a vCPU that its scheduler may be holding.
  */
 #include "vm_internal.h"
 
