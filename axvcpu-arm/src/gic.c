@@ -185,9 +185,9 @@ static uint64_t linked_bits(uint32_t intid)
     return ICH_LR_HW | arm_put(intid, ICH_LR_PINTID);
 }
 
-// State bits of an interrupt that is active; `handling`: as the physical one is. A level, and an edge
-// on top of a linked interrupt, cannot be "active and pending" in hardware: they ask to come back at
-// the end of interrupt.
+// State bits of an interrupt that is active; `handling`: as the physical one is. A level, and an
+// edge on top of a linked interrupt, cannot be "active and pending" in hardware: they ask to come
+// back at the end of interrupt.
 static uint64_t active_bits(uint32_t intid, bool edge, bool level, bool handling)
 {
     if (handling && !edge) {
@@ -207,8 +207,8 @@ static uint64_t pending_bits(uint32_t intid, bool level, bool linked)
     return ICH_LR_PENDING | (level ? ICH_LR_EOI : 0);
 }
 
-// Takes the edge, if there is one, into list register n and returns what has to be in it now; 0 when
-// the interrupt has nothing to do there any more.
+// Takes the edge, if there is one, into list register n and returns what has to be in it now; 0
+// when the interrupt has nothing to do there any more.
 static uint64_t compose_lr(Aarch64VCpu *vcpu, unsigned n, uint32_t intid, bool active)
 {
     Aarch64VGic *gic = &vcpu->gic;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two EL1 timers (Arm ARM D11). They sit in hardware from bind to unbind, so a guest programs
-// them without exits; the host keeps the EL2 timer for itself. Between two runs of a bound vCPU they
-// are muted (IMASK), because the host could do nothing with their interrupts.
+// them without exits; the host keeps the EL2 timer for itself. Between two runs of a bound vCPU
+// they are muted (IMASK), because the host could do nothing with their interrupts.
 #include "arm.h"
 #include "arm_regs.h"
 

@@ -587,8 +587,8 @@ static void write_waker(const Access *access, uint64_t value)
         0xc00, 0x100, WORD, read_config, write_config           \
     }
 
-// GICD_IGRPMODR, GICD_NSACR, GICD_ITARGETSR, GICD_SGIR, GICD_STATUSR and all that is reserved are not
-// here: they read as zero and ignore writes.
+// GICD_IGRPMODR, GICD_NSACR, GICD_ITARGETSR, GICD_SGIR, GICD_STATUSR and all that is reserved are
+// not here: they read as zero and ignore writes.
 static const Register dist_registers[] = {
     {0x0000, 4, WORD, read_ctlr, write_ctlr},
     {0x0004, 4, WORD, read_typer, write_ignored},

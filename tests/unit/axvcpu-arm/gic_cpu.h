@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A simulated virtual CPU interface (IHI 0069 4.8, 12.5): what a guest does to the list registers of
-// arm_sim, and the physical side of linked interrupts. With EOImode 0 and full preemption.
+// A simulated virtual CPU interface (IHI 0069 4.8, 12.5): what a guest does to the list registers
+// of arm_sim, and the physical side of linked interrupts. With EOImode 0 and full preemption.
 #pragma once
 
 #include "arm.h"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Distributor and redistributors of a GICv3 (IHI 0069, architecture version 3): one security state
- * (GICD_CTLR.DS = 1), affinity routing always on, Group 1 only, no LPIs, no 1-of-N. The CPU interface
- * is the backend's: it sees a vCPU's interrupts as enable, priority, latch and level in AxEvents.
+ * (GICD_CTLR.DS = 1), affinity routing always on, Group 1 only, no LPIs, no 1-of-N. The CPU
+ * interface is the backend's: it sees a vCPU's interrupts as enable, priority, latch and level in
+ * AxEvents.
  * The model keeps the configuration and moves these bits along with it.
  *
  * All functions but init, add_cpu and reset may be called on any pCPU at any time.
@@ -64,14 +65,14 @@ AX_MUST_CHECK AxError axvm_gicv3_init(AxGicv3 *gic, uint32_t spi_count);
 AX_MUST_CHECK AxError axvm_gicv3_add_cpu(AxGicv3 *gic, AxVCpu *vcpu, uint64_t affinity);
 
 /*
- * Power-on values; inputs are low until driven anew. With the VM's vCPUs reset before, who drop what
- * was pending and active.
+ * Power-on values; inputs are low until driven anew. With the VM's vCPUs reset before, who drop
+ * what was pending and active.
  */
 void axvm_gicv3_reset(AxGicv3 *gic);
 
 /*
- * After axvcpu_reset() of CPU `index` alone, which forgot enables, priorities and levels: gives them
- * back. Edges that were pending there are lost, as on a CPU that is switched off.
+ * After axvcpu_reset() of CPU `index` alone, which forgot enables, priorities and levels: gives
+ * them back. Edges that were pending there are lost, as on a CPU that is switched off.
  */
 void axvm_gicv3_vcpu_reset(AxGicv3 *gic, uint32_t index);
 
@@ -92,8 +93,8 @@ static inline AxIrqLine axvm_gicv3_spi_line(AxGicv3 *gic, uint32_t intid)
 
 /*
  * Carries out AX_EXIT_SEND_IPI of `sender`: SGI exit->ipi.vector to the CPUs named there. Targets
- * that do not exist, or have the SGI in Group 0, get nothing. AX_EINVAL for an exit of another kind,
- * AX_ERANGE for a vector above 15.
+ * that do not exist, or have the SGI in Group 0, get nothing. AX_EINVAL for an exit of another
+ * kind, AX_ERANGE for a vector above 15.
  */
 AX_MUST_CHECK AxError axvm_gicv3_send_sgi(AxGicv3 *gic, const AxVCpu *sender,
                                           const AxVCpuExit *exit);

@@ -45,7 +45,10 @@ void axvm_pl011_init(AxPl011 *uart, AxIrqLine line, AxConsoleSink sink);
 /* Power-on values; what was received is dropped. The VM does not run. */
 void axvm_pl011_reset(AxPl011 *uart);
 
-/* A byte comes in. False, and nothing happened, while the FIFO is full or the receiver off. Any pCPU. */
+/*
+ * A byte comes in. False, and nothing happened, while the FIFO is full or the receiver off. Any
+ * pCPU.
+ */
 AX_MUST_CHECK bool axvm_pl011_receive(AxPl011 *uart, uint8_t byte);
 
 extern const AxDeviceOps axvm_pl011_ops;
