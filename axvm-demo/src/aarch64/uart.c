@@ -25,6 +25,7 @@ static uint64_t uart = EARLY_UART;
 static uint8_t ring[RING_SIZE];
 static uint32_t ring_in;
 static uint32_t ring_out;
+static bool masked;
 
 void uart_init(uint64_t base)
 {
@@ -42,26 +43,36 @@ void uart_put(uint8_t byte)
     mmio_write32(uart + UART_DR, byte);
 }
 
-// A full ring leaves the rest in the FIFO with the interrupt masked: the sender has to wait.
+// A full ring leaves the rest in the FIFO with the interrupt masked: the sender has to wait. The
+// interrupt is cleared first: what arrives after the last look raises it again.
 void uart_interrupt(void)
 {
+    mmio_write32(uart + UART_ICR, INT_RECEIVE);
     while (ring_in - ring_out < RING_SIZE) {
         if ((mmio_read32(uart + UART_FR) & FR_RXFE) != 0) {
-            mmio_write32(uart + UART_ICR, INT_RECEIVE);
             return;
         }
         ring[ring_in++ % RING_SIZE] = (uint8_t)mmio_read32(uart + UART_DR);
     }
+    masked = true;
     mmio_write32(uart + UART_IMSC, 0);
+}
+
+// What waits in the FIFO may not raise the interrupt again: it is fetched without.
+static void unmask(void)
+{
+    masked = false;
+    mmio_write32(uart + UART_IMSC, INT_RECEIVE);
+    uart_interrupt();
 }
 
 bool uart_get(uint8_t *byte)
 {
+    if (ring_in == ring_out && masked) {
+        unmask();
+    }
     if (ring_in == ring_out) {
         return false;
-    }
-    if (ring_in - ring_out == RING_SIZE) {
-        mmio_write32(uart + UART_IMSC, INT_RECEIVE);
     }
     *byte = ring[ring_out++ % RING_SIZE];
     return true;
