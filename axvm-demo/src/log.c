@@ -55,6 +55,14 @@ void log_guest_flush(ConsoleStream *stream)
     ax_unlock(&console_lock);
 }
 
+bool log_guest_waiting(ConsoleStream *stream)
+{
+    ax_lock(&console_lock);
+    const bool waiting = stream->length > 0;
+    ax_unlock(&console_lock);
+    return waiting;
+}
+
 void log_break_lock(void)
 {
     console_lock = AX_LOCK_INIT;

@@ -188,8 +188,12 @@ static SchedView look(const Pcpu *pcpu)
         .current = current_of(pcpu),
         .slice_end = pcpu->slice_end,
         .deadline = SCHED_NEVER,
-        .retry_soon = pcpu->id == boot_pcpu && keys_waiting(),
     };
+
+    if (pcpu->id == boot_pcpu) {
+        view.deadline = vms_flush(view.now_ns);
+        view.retry_soon = keys_waiting();
+    }
 
     for (uint64_t left = vms_vcpu_mask(); left != 0; left &= left - 1) {
         const uint32_t number = (uint32_t)__builtin_ctzll(left);
@@ -318,6 +322,11 @@ static void run_here(Pcpu *pcpu)
 void pcpu_notice(uint32_t rank)
 {
     irq_kick(homes[rank % home_count]);
+}
+
+void pcpu_notice_line(void)
+{
+    irq_kick(boot_pcpu);
 }
 
 void pcpu_run_all(void)

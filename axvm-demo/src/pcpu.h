@@ -15,6 +15,8 @@ uint32_t pcpu_start_all(const HostInfo *host);
 void pcpu_run_all(void);
 /* The vCPU of this rank (see VCpuRef) can run now: its pCPU looks. Any pCPU. */
 void pcpu_notice(uint32_t rank);
+/* A guest began a line, which the boot CPU has to see to (vms_flush). Any pCPU. */
+void pcpu_notice_line(void);
 /* Turns virtualization off everywhere. */
 void pcpu_stop_all(void);
 

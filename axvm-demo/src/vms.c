@@ -15,6 +15,9 @@
 #define HYPERCALL_EXIT UINT64_C(1)
 #define HYPERCALL_NONE UINT64_C(2)
 
+// How long a line may stay unfinished before it is shown.
+#define FLUSH_NS UINT64_C(30000000)
+
 #define VCPU_MASK ((UINT64_C(1) << AX_VM_CPUS_MAX) - 1)
 
 static Vm vms[VMS_MAX];
@@ -76,7 +79,41 @@ static void put_guest_byte(void *ctx, uint8_t byte)
 {
     Vm *vm = ctx;
 
+    const bool begins = vm->console.name != NULL && !log_guest_waiting(&vm->console);
+
     log_guest_put(&vm->console, byte);
+    if (begins) {
+        pcpu_notice_line();
+    }
+}
+
+static uint64_t flush_one(Vm *vm, uint64_t now_ns)
+{
+    if (!vm->live || !log_guest_waiting(&vm->console)) {
+        vm->flush_at = 0;
+        return UINT64_MAX;
+    }
+    if (vm->flush_at == 0) {
+        vm->flush_at = now_ns + FLUSH_NS;
+    }
+    if (vm->flush_at > now_ns) {
+        return vm->flush_at;
+    }
+    log_guest_flush(&vm->console);
+    vm->flush_at = 0;
+    return UINT64_MAX;
+}
+
+uint64_t vms_flush(uint64_t now_ns)
+{
+    uint64_t next = UINT64_MAX;
+
+    for (uint32_t i = 0; i < vm_count; i++) {
+        const uint64_t at = flush_one(&vms[i], now_ns);
+
+        next = at < next ? at : next;
+    }
+    return next;
 }
 
 // Ends the VM of the caller; it comes back from the next entry.

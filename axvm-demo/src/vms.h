@@ -30,6 +30,7 @@ typedef struct Vm {
     uint32_t first_rank;
     VCpuCounts counts[AX_VM_CPUS_MAX];
     ConsoleStream console;
+    uint64_t flush_at; /* when the part of a line that waits is written, 0 = none is known */
 } Vm;
 
 /*
@@ -69,6 +70,12 @@ bool vms_reap(uint64_t busy);
 
 /* The guest of `vm` switched a CPU off: a VM without any CPU left is stopped. */
 void vms_cpu_down(Vm *vm);
+
+/*
+ * On the boot CPU: writes the prompts and other parts of lines that have waited long enough. Returns
+ * when to come again, UINT64_MAX = not needed.
+ */
+uint64_t vms_flush(uint64_t now_ns);
 
 /* Ctrl-] x */
 void vms_stop_all(void);
