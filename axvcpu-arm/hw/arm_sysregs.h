@@ -97,6 +97,7 @@
     X(HFGITR_EL2, "S3_4_C1_C1_6")                                     \
     X(HDFGRTR_EL2, "S3_4_C3_C1_4")                                    \
     X(HDFGWTR_EL2, "S3_4_C3_C1_5")                                    \
+    X(CTR_EL0, "CTR_EL0")                                             \
     /* timers */                                                      \
     X(CNTFRQ_EL0, "CNTFRQ_EL0")                                       \
     X(CNTPCT_EL0, "CNTPCT_EL0")                                       \

@@ -127,6 +127,9 @@ static inline uint64_t arm_put(uint64_t field, uint64_t mask)
 #define CNTHCTL_EL2_EL1PCTEN ARM_BIT(0) // EL1 may read CNTPCT
 #define CNTHCTL_EL2_EL1PCEN  ARM_BIT(1) // EL1 may use CNTP
 
+// CTR_EL0: log2 of the words in the smallest data cache line
+#define CTR_EL0_DMINLINE ARM_MASK(19, 16)
+
 #define CNT_CTL_ENABLE  ARM_BIT(0)
 #define CNT_CTL_IMASK   ARM_BIT(1)
 #define CNT_CTL_ISTATUS ARM_BIT(2)

@@ -143,6 +143,20 @@ static MappingFlags flags(uint64_t entry)
     return result;
 }
 
+// Clean and invalidate to the point of coherency: a guest begins with its MMU, and so its caches, off.
+static void sync(const void *memory, uint64_t size)
+{
+    const uint64_t line = UINT64_C(4) << arm_get(ARM_READ(CTR_EL0), CTR_EL0_DMINLINE);
+    const uint64_t end = (uintptr_t)memory + size;
+
+    for (uint64_t at = (uintptr_t)memory & ~(line - 1); at < end; at += line) {
+        arm_dc_civac(at);
+    }
+    arm_dsb_ish();
+    arm_ic_ialluis();
+    arm_dsb_ish();
+}
+
 static void publish(void)
 {
     arm_dsb_ishst();
@@ -194,6 +208,7 @@ const AxEptFormat aarch64_ept_format = {
     .kind = kind,
     .address = address,
     .flags = flags,
+    .sync = sync,
     .publish = publish,
     .flush = flush,
 };

@@ -471,15 +471,17 @@ AxError axvm_handle_fault(AxAddrSpace *as, GuestPhysAddr gpa, MappingFlags acces
 // Bytes that are moved under one hold of the lock.
 #define COPY_STEP UINT64_C(0x10000)
 
-typedef void (*Mover)(uint8_t *guest, uint8_t *host, uint64_t size);
+typedef void (*Mover)(const AxAddrSpace *as, uint8_t *guest, uint8_t *host, uint64_t size);
 
-static void move_to_guest(uint8_t *guest, uint8_t *host, uint64_t size)
+static void move_to_guest(const AxAddrSpace *as, uint8_t *guest, uint8_t *host, uint64_t size)
 {
     memcpy(guest, host, size);
+    as->format->sync(guest, size);
 }
 
-static void move_from_guest(uint8_t *guest, uint8_t *host, uint64_t size)
+static void move_from_guest(const AxAddrSpace *as, uint8_t *guest, uint8_t *host, uint64_t size)
 {
+    (void)as;
     memcpy(host, guest, size);
 }
 
@@ -517,7 +519,7 @@ static AxError copy_step(AxAddrSpace *as, GuestPhysAddr gpa, uint8_t *host, uint
     ax_lock(&as->lock);
     error = window(as, gpa, *size, &hpa, size);
     if (error == AX_OK && mover != NULL) {
-        mover(ax_ptr_from_hva(as->hal->phys_to_virt(as->hal->ctx, hpa)), host, *size);
+        mover(as, axvm_host_pointer(as, hpa), host, *size);
     }
     ax_unlock(&as->lock);
     return error;
@@ -559,7 +561,8 @@ static uint64_t zero_step(AxAddrSpace *as, GuestPhysAddr gpa, uint64_t left)
     if (translate(as, gpa, 0, &hpa, &step) == AX_OK) {
         step = step > COPY_STEP ? COPY_STEP : step;
         step = step > left ? left : step;
-        memset(ax_ptr_from_hva(as->hal->phys_to_virt(as->hal->ctx, hpa)), 0, step);
+        memset(axvm_host_pointer(as, hpa), 0, step);
+        as->format->sync(axvm_host_pointer(as, hpa), step);
         return step;
     }
     axvm_walk(as, gpa, &walk);

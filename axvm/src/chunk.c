@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Pieces of RAM whose leaf was split: a list of frames full of records, empty most of the time. */
 #include "reaper.h"
+#include "walker.h"
 
 typedef struct Chunk {
     uint64_t base;
@@ -33,7 +34,7 @@ static bool holds(const Chunk *chunk, uint64_t address)
 
 static ChunkPage *page_at(const AxAddrSpace *as, HostPhysAddr frame)
 {
-    return ax_ptr_from_hva(as->hal->phys_to_virt(as->hal->ctx, frame));
+    return axvm_host_pointer(as, frame);
 }
 
 static Chunk *find_in(ChunkPage *page, Matches matches, uint64_t address)

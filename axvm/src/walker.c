@@ -23,7 +23,7 @@ static void store(AxEptEntry *entry, uint64_t value)
 
 static AxEptEntry *table_at(const AxAddrSpace *as, HostPhysAddr frame)
 {
-    return ax_ptr_from_hva(as->hal->phys_to_virt(as->hal->ctx, frame));
+    return axvm_host_pointer(as, frame);
 }
 
 static uint8_t root_level(const AxAddrSpace *as)
@@ -167,6 +167,7 @@ static AxError new_ram(AxAddrSpace *as, GuestPhysAddr gpa, uint64_t left, uint8_
 
         if (error == AX_OK) {
             as->ram_frames += size / AX_PAGE_SIZE;
+            as->format->sync(axvm_host_pointer(as, *out), size);
         }
         if (error == AX_OK || *level == 0) {
             return error;

@@ -14,6 +14,12 @@
 
 typedef _Atomic uint64_t AxEptEntry;
 
+/* Where the host sees a frame of tables or of guest memory. */
+static inline void *axvm_host_pointer(const AxAddrSpace *as, HostPhysAddr addr)
+{
+    return ax_ptr_from_hva(as->hal->phys_to_virt(as->hal->ctx, addr));
+}
+
 #define AX_EPT_ENTRIES 512u
 
 /* Bytes that one entry at `level` covers. */

@@ -85,6 +85,11 @@ static inline void arm_tlbi_ipas2e1is(uint64_t page)
     __asm__ volatile("tlbi ipas2e1is, %0" : : "r"(page) : "memory");
 }
 
+static inline void arm_dc_civac(uint64_t va)
+{
+    __asm__ volatile("dc civac, %0" : : "r"(va) : "memory");
+}
+
 // Masks debug exceptions, SError, IRQ and FIQ; returns DAIF as it was.
 static inline uint64_t arm_daif_mask(void)
 {

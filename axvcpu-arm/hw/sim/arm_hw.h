@@ -60,6 +60,11 @@ static inline void arm_tlbi_ipas2e1is(uint64_t page)
     arm_sim_op(ARM_SIM_TLBI_IPAS2E1IS, page);
 }
 
+static inline void arm_dc_civac(uint64_t va)
+{
+    arm_sim_op(ARM_SIM_DC_CIVAC, va);
+}
+
 static inline uint64_t arm_daif_mask(void)
 {
     const uint64_t old = ARM_READ(DAIF);

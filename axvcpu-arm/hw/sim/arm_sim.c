@@ -29,6 +29,7 @@ static const struct {
     {ARM_REG_ID_AA64ISAR0_EL1, 0x00011120},
     {ARM_REG_ID_AA64MMFR0_EL1, 0x00001124}, // 44 address bits, 4K and 64K granules
     {ARM_REG_CNTFRQ_EL0, 62500000},
+    {ARM_REG_CTR_EL0, 0x8444c004},     // cache lines of 64 bytes
     {ARM_REG_ICH_VTR_EL2, 0x90000003}, // 4 list registers, 5 priority and preemption bits
 };
 

@@ -37,6 +37,7 @@ typedef enum ArmSimOp {
     ARM_SIM_TLBI_IPAS2E1IS, // value: page number
     ARM_SIM_IC_IALLU,
     ARM_SIM_IC_IALLUIS,
+    ARM_SIM_DC_CIVAC,
     ARM_SIM_OP_COUNT
 } ArmSimOp;
 

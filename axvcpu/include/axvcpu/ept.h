@@ -49,6 +49,11 @@ typedef struct AxEptFormat {
     AxEptEntryKind (*kind)(uint64_t entry, uint8_t level);
     HostPhysAddr (*address)(uint64_t entry, uint8_t level);
     MappingFlags (*flags)(uint64_t entry);
+    /*
+     * Makes what the host wrote to guest memory visible to a guest that runs with its caches off,
+     * and to its instruction fetches. `memory` is where the host maps it.
+     */
+    void (*sync)(const void *memory, uint64_t size);
     /* Makes a changed entry visible to hardware walkers (barriers), before and without a flush. */
     void (*publish)(void);
     /*

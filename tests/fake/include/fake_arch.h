@@ -173,6 +173,7 @@ typedef struct FakeFlush {
 
 /* Everything since the last fake_ept_reset. `flush` has the first FAKE_FLUSH_MAX in order. */
 typedef struct FakeEptLog {
+    _Atomic uint64_t synced_bytes;
     _Atomic uint32_t publish_count;
     _Atomic uint32_t flush_count;
     FakeFlush flush[FAKE_FLUSH_MAX];

@@ -65,6 +65,12 @@ static MappingFlags flags_of(uint64_t entry)
     return (MappingFlags)(entry >> FLAGS_SHIFT) & AX_MAP_ALL;
 }
 
+static void sync_memory(const void *memory, uint64_t size)
+{
+    (void)memory;
+    atomic_fetch_add_explicit(&ept_log.synced_bytes, size, memory_order_relaxed);
+}
+
 static void publish(void)
 {
     atomic_fetch_add_explicit(&ept_log.publish_count, 1, memory_order_relaxed);
@@ -88,6 +94,7 @@ const AxEptFormat fake_ept_format = {
     .kind = kind,
     .address = address,
     .flags = flags_of,
+    .sync = sync_memory,
     .publish = publish,
     .flush = flush,
 };

@@ -191,6 +191,22 @@ static size_t operations(ArmSimEvent *out, size_t most)
     return count;
 }
 
+static void memory_is_synced_line_by_line_before_the_instruction_caches(void **state)
+{
+    // Simulated cache lines are 64 bytes: 100 bytes from the end of one touch three.
+    const uintptr_t memory = 0x40000000 + 60;
+
+    (void)state;
+    arm_sim_clear_log();
+    format->sync((const void *)memory, 100);
+    assert_int_equal(arm_sim.ops[ARM_SIM_DC_CIVAC], 3);
+    assert_int_equal(arm_sim.ops[ARM_SIM_DSB_ISH], 2);
+    assert_int_equal(arm_sim.ops[ARM_SIM_IC_IALLUIS], 1);
+    arm_sim_clear_log();
+    format->sync((const void *)memory, 0);
+    assert_int_equal(arm_sim.ops[ARM_SIM_DC_CIVAC], 1);
+}
+
 static void a_root_that_never_ran_has_nothing_to_flush(void **state)
 {
     (void)state;
@@ -310,6 +326,7 @@ int main(void)
         TEST(every_table_reads_back_as_it_was_made),
         TEST(the_low_bits_tell_the_kind),
         TEST(a_change_is_published_to_the_walkers),
+        TEST(memory_is_synced_line_by_line_before_the_instruction_caches),
         TEST(a_root_that_never_ran_has_nothing_to_flush),
         TEST(pages_are_flushed_in_the_order_of_the_manual),
         TEST(a_whole_space_is_flushed_at_once),

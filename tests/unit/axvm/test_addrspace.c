@@ -773,6 +773,22 @@ static void copies_cross_pages_and_regions(void **state)
     assert_error(axvm_copy_from_guest(&space, ax_gpa(at), in, 0), AX_OK);
 }
 
+static void a_guest_without_caches_sees_what_the_host_writes(void **state)
+{
+    const uint8_t data[100] = {1};
+
+    (void)state;
+    fake_ept_log()->synced_bytes = 0;
+    assert_int_equal(map_ram(0, 2 * AX_PAGE_SIZE, RW, true), AX_OK);
+    assert_int_equal(fake_ept_log()->synced_bytes, 2 * AX_PAGE_SIZE);
+    assert_int_equal(map_ram(0x100000, 2 * AX_PAGE_SIZE, RW, false), AX_OK);
+    assert_int_equal(fake_ept_log()->synced_bytes, 2 * AX_PAGE_SIZE);
+    assert_int_equal(axvm_handle_fault(&space, ax_gpa(0x100000), AX_MAP_READ), AX_OK);
+    assert_int_equal(fake_ept_log()->synced_bytes, 3 * AX_PAGE_SIZE);
+    assert_int_equal(axvm_copy_to_guest(&space, ax_gpa(AX_PAGE_SIZE - 50), data, 100), AX_OK);
+    assert_int_equal(fake_ept_log()->synced_bytes, 3 * AX_PAGE_SIZE + 100);
+}
+
 static void copies_outside_of_memory_do_nothing(void **state)
 {
     uint8_t buffer[16] = {1};
@@ -1062,6 +1078,7 @@ int main(void)
         IN_SPACE(each_failing_allocation_is_undone),
         IN_SPACE(a_failed_map_gives_every_frame_back),
         IN_SPACE(copies_cross_pages_and_regions),
+        IN_SPACE(a_guest_without_caches_sees_what_the_host_writes),
         IN_SPACE(copies_outside_of_memory_do_nothing),
         IN_SPACE(a_copy_without_memory_copies_nothing),
         IN_SPACE(in_region_looks_at_every_byte),
