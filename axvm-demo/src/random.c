@@ -52,17 +52,17 @@ void random_block(const uint8_t key[RANDOM_KEY_SIZE], uint32_t counter, const ui
     uint32_t start[WORDS] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, [12] = counter};
     uint32_t x[WORDS];
 
-    for (unsigned i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 8; i++) {
         start[4 + i] = load(key + 4 * i);
     }
-    for (unsigned i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 3; i++) {
         start[13 + i] = load(nonce + 4 * i);
     }
     memcpy(x, start, sizeof(x));
     for (unsigned i = 0; i < ROUNDS; i++) {
         double_round(x);
     }
-    for (unsigned i = 0; i < WORDS; i++) {
+    for (size_t i = 0; i < WORDS; i++) {
         store(block + 4 * i, x[i] + start[i]);
     }
 }

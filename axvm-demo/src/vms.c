@@ -255,8 +255,7 @@ static bool open_bundle(Range initrd)
                                            initrd.size, &why);
 
     if (error != AX_OK) {
-        log_line(AX_LOG_ERROR, "bundle: %s (%s)", why != NULL ? why : "?",
-                 axvcpu_error_name(error));
+        log_line(AX_LOG_ERROR, "%s (%s)", why != NULL ? why : "bundle", axvcpu_error_name(error));
         return false;
     }
     if (plan.options->guest[0] != '\0') {

@@ -83,7 +83,7 @@ void gic_init(const HostInfo *info)
 
     mmio_write32(distributor + GICD_CTLR, 0);
     wait_distributor();
-    for (uint32_t bank = 1; bank < banks; bank++) {
+    for (uint64_t bank = 1; bank < banks; bank++) {
         mmio_write32(distributor + GIC_ICENABLER + 4 * bank, UINT32_MAX);
         mmio_write32(distributor + GIC_IGROUPR + 4 * bank, UINT32_MAX);
     }
@@ -156,7 +156,7 @@ void gic_init_pcpu(const HostInfo *info, AxPCpuId pcpu)
 void gic_enable(AxPCpuId pcpu, uint32_t intid)
 {
     const uint64_t frame = frame_of(pcpu, intid);
-    const uint64_t word = frame + GIC_IPRIORITYR + intid / 4 * 4;
+    const uint64_t word = frame + GIC_IPRIORITYR + (intid & ~UINT32_C(3));
     const uint32_t shift = intid % 4 * 8;
 
     mmio_write32(word, (mmio_read32(word) & ~(UINT32_C(0xff) << shift)) | GIC_PRIORITY << shift);

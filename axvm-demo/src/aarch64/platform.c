@@ -89,7 +89,7 @@ void platform_init_pcpu(const HostInfo *info)
 
 bool platform_start_pcpu(const HostInfo *info, AxPCpuId id)
 {
-    const uint64_t stack = (uintptr_t)stacks + 2 * STACK_SIZE * id + STACK_SIZE;
+    const uint64_t stack = (uintptr_t)stacks + UINT64_C(2) * STACK_SIZE * id + STACK_SIZE;
 
     return firmware_call(PSCI_CPU_ON, info->cpus[id], (uintptr_t)secondary_start, stack) == 0;
 }
