@@ -42,7 +42,7 @@ static bool map_stacks(void)
     bool mapped = true;
 
     for (uint64_t i = 0; mapped && i < STACK_COUNT; i++) {
-        mapped = pagetable_map(&table, (uintptr_t)stacks + 2 * STACK_SIZE * i, STACK_SIZE,
+        mapped = pagetable_map(&table, (uintptr_t)stacks + UINT64_C(2) * STACK_SIZE * i, STACK_SIZE,
                                PAGE_DATA);
     }
     return mapped;
