@@ -49,4 +49,5 @@ void irq_kick(AxPCpuId pcpu);
 /* Returns when an interrupt is pending, which stays pending. */
 void irq_wait(void);
 
+/* Index into HostInfo.cpus; after platform_init or platform_init_pcpu. */
 AxPCpuId this_pcpu(void);

@@ -25,15 +25,19 @@ void secondary_start(void);
 static uint64_t frequency;
 static uint32_t uart_irq;
 static uint32_t timer_irq;
-static uint32_t cpu_count;
-static uint64_t cpus[HOST_CPUS_MAX];
 
+// Each pCPU has its number in TPIDR_EL2: it is asked for at every exit of a guest.
 AxPCpuId this_pcpu(void)
+{
+    return (AxPCpuId)CPU_READ(tpidr_el2);
+}
+
+static AxPCpuId find_own_number(const HostInfo *info)
 {
     const uint64_t affinity = CPU_READ(mpidr_el1) & MPIDR_AFFINITY;
 
-    for (AxPCpuId i = 0; i < cpu_count; i++) {
-        if (cpus[i] == affinity) {
+    for (AxPCpuId i = 0; i < info->cpu_count; i++) {
+        if (info->cpus[i] == affinity) {
             return i;
         }
     }
@@ -64,10 +68,6 @@ void platform_init(const HostInfo *info)
     }
     uart_irq = info->uart_irq;
     timer_irq = info->hyp_timer_irq;
-    cpu_count = info->cpu_count;
-    for (uint32_t i = 0; i < cpu_count; i++) {
-        cpus[i] = info->cpus[i];
-    }
     map_devices(info);
     uart_init(info->uart.base);
     gic_init(info);
@@ -77,8 +77,9 @@ void platform_init(const HostInfo *info)
 
 void platform_init_pcpu(const HostInfo *info)
 {
-    const AxPCpuId pcpu = this_pcpu();
+    const AxPCpuId pcpu = find_own_number(info);
 
+    CPU_WRITE(tpidr_el2, pcpu);
     time_arm(UINT64_MAX);
     gic_init_pcpu(info, pcpu);
     gic_enable(pcpu, info->hyp_timer_irq);
