@@ -3,14 +3,6 @@
 #include "event_bits.h"
 #include "internal.h"
 
-uint32_t axvcpu_events_take_summary(AxEvents *events)
-{
-    if (atomic_load_explicit(&events->summary, memory_order_seq_cst) == 0) {
-        return 0;
-    }
-    return atomic_exchange_explicit(&events->summary, 0, memory_order_seq_cst);
-}
-
 uint64_t axvcpu_events_signalled(const AxEvents *events, uint32_t word)
 {
     if (word >= AX_IRQ_WORDS) {

@@ -27,7 +27,7 @@ const char *axvcpu_exit_name(AxVCpuExitReason reason)
     return (unsigned)reason < AX_EXIT_COUNT ? names[reason] : "?";
 }
 
-unsigned axvcpu_completions_of(AxVCpuExitReason reason)
+uint8_t axvcpu_completions_of(AxVCpuExitReason reason)
 {
     return (unsigned)reason < AX_EXIT_COUNT ? completions[reason] : 0;
 }

@@ -12,23 +12,43 @@
  */
 #define AX_VCPU_BLOCKED_BOUND ((uint32_t)AX_VCPU_STATE_COUNT)
 
+/* Functions that every exit of a guest passes through are in this file. */
+
 /* The state with the distinction above. Sequentially consistent. */
-uint32_t axvcpu_raw_state(const AxVCpu *vcpu);
+static inline uint32_t axvcpu_raw_state(const AxVCpu *vcpu)
+{
+    return atomic_load_explicit(&vcpu->state, memory_order_seq_cst);
+}
 
 /* The only writer of the state. False, and nothing changed, when it was not `from` any more. */
-bool axvcpu_change_state(AxVCpu *vcpu, uint32_t from, uint32_t to);
+static inline bool axvcpu_change_state(AxVCpu *vcpu, uint32_t from, uint32_t to)
+{
+    return atomic_compare_exchange_strong_explicit(&vcpu->state, &from, to, memory_order_seq_cst,
+                                                   memory_order_seq_cst);
+}
 
 /* Changes the state whatever it is: a waker may be moving it from Blocked meanwhile. */
 void axvcpu_force_state(AxVCpu *vcpu, uint32_t to);
 
 /* A failing backend call ends in Invalid. Returns `error`. */
-AX_MUST_CHECK AxError axvcpu_settle(AxVCpu *vcpu, AxError error);
+AX_MUST_CHECK static inline AxError axvcpu_settle(AxVCpu *vcpu, AxError error)
+{
+    if (error != AX_OK) {
+        axvcpu_force_state(vcpu, AX_VCPU_INVALID);
+    }
+    return error;
+}
 
 /* As above, but a refused argument is no failure: the backend has changed nothing. */
 AX_MUST_CHECK AxError axvcpu_settle_setter(AxVCpu *vcpu, AxError error);
 
 /* Whether the caller is where the vCPU is bound; true when it is not bound. */
-bool axvcpu_on_bound_pcpu(const AxVCpu *vcpu);
+static inline bool axvcpu_on_bound_pcpu(const AxVCpu *vcpu)
+{
+    const AxPerCpu *percpu = atomic_load_explicit(&vcpu->percpu, memory_order_acquire);
+
+    return percpu == NULL || vcpu->hal->this_pcpu(vcpu->hal->ctx) == percpu->id;
+}
 
 /* Takes the vCPU off its pCPU. A failing backend leaves it Invalid, and off the pCPU all the same:
  * nobody could use either of them otherwise. */
@@ -45,7 +65,7 @@ typedef enum AxCompletion {
 } AxCompletion;
 
 /* Set of AxCompletion that `reason` accepts; 0 for a value that is no exit kind. */
-unsigned axvcpu_completions_of(AxVCpuExitReason reason);
+uint8_t axvcpu_completions_of(AxVCpuExitReason reason);
 
 /* ---- events: as the functions of event.h without a check of the number; true on a change ---- */
 

@@ -105,7 +105,7 @@ static AxError enter(AxVCpu *vcpu)
         return AX_EBACKEND;
     }
     axvcpu_count(&vcpu->stats.exits[vcpu->exit.reason], 1);
-    vcpu->completion_due = axvcpu_completions_of(vcpu->exit.reason) != 0;
+    vcpu->answers_due = axvcpu_completions_of(vcpu->exit.reason);
     return AX_OK;
 }
 
@@ -122,7 +122,7 @@ AxError axvcpu_run(AxVCpu *vcpu, const AxVCpuExit **exit)
     if (!axvcpu_on_bound_pcpu(vcpu)) {
         return AX_EWRONGCPU;
     }
-    if (vcpu->completion_due) {
+    if (vcpu->answers_due != 0) {
         return AX_EPENDING;
     }
     (void)axvcpu_change_state(vcpu, AX_VCPU_READY, AX_VCPU_RUNNING);

@@ -18,22 +18,11 @@ const char *axvcpu_state_name(AxVCpuState state)
     return (unsigned)state < AX_VCPU_STATE_COUNT ? names[state] : "?";
 }
 
-uint32_t axvcpu_raw_state(const AxVCpu *vcpu)
-{
-    return atomic_load_explicit(&vcpu->state, memory_order_seq_cst);
-}
-
 AxVCpuState axvcpu_state(const AxVCpu *vcpu)
 {
     const uint32_t raw = axvcpu_raw_state(vcpu);
 
     return raw == AX_VCPU_BLOCKED_BOUND ? AX_VCPU_BLOCKED : (AxVCpuState)raw;
-}
-
-bool axvcpu_change_state(AxVCpu *vcpu, uint32_t from, uint32_t to)
-{
-    return atomic_compare_exchange_strong_explicit(&vcpu->state, &from, to, memory_order_seq_cst,
-                                                   memory_order_seq_cst);
 }
 
 void axvcpu_force_state(AxVCpu *vcpu, uint32_t to)
@@ -43,24 +32,9 @@ void axvcpu_force_state(AxVCpu *vcpu, uint32_t to)
     }
 }
 
-AxError axvcpu_settle(AxVCpu *vcpu, AxError error)
-{
-    if (error != AX_OK) {
-        axvcpu_force_state(vcpu, AX_VCPU_INVALID);
-    }
-    return error;
-}
-
 AxError axvcpu_settle_setter(AxVCpu *vcpu, AxError error)
 {
     const bool refused = (unsigned)error < AX_ERROR_COUNT && (REFUSALS >> error & 1) != 0;
 
     return refused ? error : axvcpu_settle(vcpu, error);
-}
-
-bool axvcpu_on_bound_pcpu(const AxVCpu *vcpu)
-{
-    const AxPerCpu *percpu = atomic_load_explicit(&vcpu->percpu, memory_order_acquire);
-
-    return percpu == NULL || vcpu->hal->this_pcpu(vcpu->hal->ctx) == percpu->id;
 }

@@ -143,7 +143,7 @@ AxError axvcpu_reset(AxVCpu *vcpu)
     }
     vcpu->has_entry = false;
     vcpu->has_ept_root = false;
-    vcpu->completion_due = false;
+    vcpu->answers_due = 0;
     axvcpu_events_reset(&vcpu->events);
     axvcpu_force_state(vcpu, AX_VCPU_CREATED);
     return AX_OK;

@@ -12,7 +12,7 @@ static AxError check_answer(const AxVCpu *vcpu, unsigned answers)
     if (!axvcpu_on_bound_pcpu(vcpu)) {
         return AX_EWRONGCPU;
     }
-    if (!vcpu->completion_due || (axvcpu_completions_of(vcpu->exit.reason) & answers) == 0) {
+    if ((vcpu->answers_due & answers) == 0) {
         return AX_ENOEXIT;
     }
     return AX_OK;
@@ -20,7 +20,7 @@ static AxError check_answer(const AxVCpu *vcpu, unsigned answers)
 
 static AxError answered(AxVCpu *vcpu, AxError error)
 {
-    vcpu->completion_due = false;
+    vcpu->answers_due = 0;
     return axvcpu_settle(vcpu, error);
 }
 

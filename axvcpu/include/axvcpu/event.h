@@ -87,7 +87,13 @@ void axvcpu_events_post_kick(AxEvents *events);
 /* ---- taking side: the pCPU that runs the vCPU, by the backend. ---- */
 
 /* Reads and clears `summary`; 0 in the common case, which is the whole cost of an entry. */
-uint32_t axvcpu_events_take_summary(AxEvents *events);
+static inline uint32_t axvcpu_events_take_summary(AxEvents *events)
+{
+    if (atomic_load_explicit(&events->summary, memory_order_seq_cst) == 0) {
+        return 0;
+    }
+    return atomic_exchange_explicit(&events->summary, 0, memory_order_seq_cst);
+}
 /* Signalled interrupts of word `word` (irq / 64): (pending | level) & enabled. */
 uint64_t axvcpu_events_signalled(const AxEvents *events, uint32_t word);
 /* Clears the latch; true when it was set. */

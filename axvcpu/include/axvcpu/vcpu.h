@@ -58,7 +58,7 @@ struct AxVCpu {
     _Atomic(AxPerCpu *) percpu; /* where it is bound, NULL when not */
     bool has_entry;
     bool has_ept_root;
-    bool completion_due;
+    uint8_t answers_due; /* kinds of completion that the last exit waits for; 0 = none */
     AxVCpuExit exit;
     AxEvents events;
     AxVCpuStats stats;
