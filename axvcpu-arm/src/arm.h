@@ -3,6 +3,7 @@
 #pragma once
 
 #include "arm_hw.h"
+#include "arm_regs.h"
 
 #include <assert.h>
 #include <axvcpu-arm/percpu.h>
@@ -52,7 +53,11 @@ uint64_t aarch64_hcr_base(void);
 // Sets a bit of the guest's HCR_EL2, e.g. HCR_EL2_VSE, bound or not.
 void aarch64_hcr_set(Aarch64VCpu *vcpu, uint64_t bits);
 // CPTR_EL2 while in the guest.
-uint64_t aarch64_cptr(const Aarch64VCpu *vcpu);
+static inline uint64_t aarch64_cptr(const Aarch64VCpu *vcpu)
+{
+    return CPTR_EL2_RES1 | CPTR_EL2_TZ | CPTR_EL2_TSM | CPTR_EL2_TTA | CPTR_EL2_TAM |
+           (vcpu->fp_loaded ? 0 : CPTR_EL2_TFP);
+}
 // FP: trapped until first use after a bind. aarch64_fp_use is called inside run only.
 void aarch64_fp_use(Aarch64VCpu *vcpu);
 void aarch64_fp_release(Aarch64VCpu *vcpu);
@@ -94,7 +99,16 @@ AxError aarch64_complete_write(void *arch, const AxVCpuExit *exit);
 AxError aarch64_complete_call(void *arch, const AxVCpuExit *exit, AxError result, uint64_t value);
 AxError aarch64_complete_fault(void *arch, const AxVCpuExit *exit);
 // Steps over the trapped instruction by its length in ESR_EL2.IL, and the single-step state.
-void aarch64_advance_pc(Aarch64VCpu *vcpu);
+void aarch64_advance_a32(Aarch64VCpu *vcpu);
+static inline void aarch64_advance_pc(Aarch64VCpu *vcpu)
+{
+    if ((vcpu->regs.pstate & PSTATE_NRW) != 0) {
+        aarch64_advance_a32(vcpu);
+        return;
+    }
+    vcpu->regs.pc += 4;
+    vcpu->regs.pstate &= ~(PSTATE_SS | PSTATE_BTYPE);
+}
 
 // ---- abort.c: stage-2 aborts; decode.c: load/store instructions without ISV ----
 Aarch64Next aarch64_handle_data_abort(Aarch64VCpu *vcpu, AxVCpuExit *exit);
@@ -153,8 +167,24 @@ AxError aarch64_inject_exception(Aarch64VCpu *vcpu, const AxException *exception
 void aarch64_gic_reset(Aarch64VCpu *vcpu);
 void aarch64_gic_load(Aarch64VCpu *vcpu);                    // bind
 void aarch64_gic_save(Aarch64VCpu *vcpu);                    // unbind
-void aarch64_gic_enter(Aarch64VCpu *vcpu, uint32_t summary); // before each entry
-void aarch64_gic_exit(Aarch64VCpu *vcpu); // after each exit, before the host can see PPI 25
+void aarch64_gic_refresh(Aarch64VCpu *vcpu, uint32_t summary);
+void aarch64_gic_fold(Aarch64VCpu *vcpu);
+// Before each entry.
+static inline void aarch64_gic_enter(Aarch64VCpu *vcpu, uint32_t summary)
+{
+    const Aarch64VGic *gic = &vcpu->gic;
+
+    if ((summary & (AX_EVENT_IRQ | AX_EVENT_REQUEST)) != 0 || gic->look_again || gic->linked != 0) {
+        aarch64_gic_refresh(vcpu, summary);
+    }
+}
+// After each exit, before the host can see PPI 25.
+static inline void aarch64_gic_exit(Aarch64VCpu *vcpu)
+{
+    if (vcpu->gic.used != 0 || vcpu->gic.hcr != ICH_HCR_EN) {
+        aarch64_gic_fold(vcpu);
+    }
+}
 // Makes PPI `intid` pending, linked to the active physical interrupt of the same number.
 void aarch64_gic_inject_linked(Aarch64VCpu *vcpu, uint32_t intid);
 // The guest wrote ICC_DIR_EL1 (S3_0_C12_C11_1), which traps while ICH_HCR_EL2.TDIR is set. Any value

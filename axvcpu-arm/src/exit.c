@@ -84,15 +84,13 @@ static bool is_skipped(const Aarch64VCpu *vcpu)
     return !condition_holds(condition, pstate);
 }
 
-void aarch64_advance_pc(Aarch64VCpu *vcpu)
+void aarch64_advance_a32(Aarch64VCpu *vcpu)
 {
     uint64_t *pstate = &vcpu->regs.pstate;
 
     vcpu->regs.pc += (vcpu->syndrome.esr & ESR_ELX_IL) != 0 ? 4 : 2;
     *pstate &= ~PSTATE_SS;
-    if ((*pstate & PSTATE_NRW) == 0) {
-        *pstate &= ~PSTATE_BTYPE;
-    } else if ((*pstate & PSTATE_T32) != 0) {
+    if ((*pstate & PSTATE_T32) != 0) {
         *pstate = with_it_state(*pstate, advance_it_state(it_state(*pstate)));
     }
 }

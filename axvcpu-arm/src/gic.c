@@ -19,8 +19,6 @@
 // 1020..1023 are special INTIDs, never an interrupt.
 #define INTID_END  UINT32_C(1020)
 #define RANK_INTID UINT32_C(0xffff)
-// What a round trip without interrupts does not need: its registers shall not be saved for nothing.
-#define OUT_OF_LINE __attribute__((noinline))
 
 _Static_assert(AX_IRQ_COUNT > INTID_END && AX_IRQ_COUNT - INTID_END < 64,
                "special INTIDs are in the last word");
@@ -292,7 +290,7 @@ void aarch64_gic_inject_linked(Aarch64VCpu *vcpu, uint32_t intid)
 }
 
 // A timer that was set anew before its interrupt was acknowledged takes the interrupt back.
-static OUT_OF_LINE void withdraw_stale_links(Aarch64VCpu *vcpu)
+static void withdraw_stale_links(Aarch64VCpu *vcpu)
 {
     for (uint32_t left = vcpu->gic.linked; left != 0; left &= left - 1) {
         const uint32_t intid = first_bit(left);
@@ -427,7 +425,7 @@ static void write_hcr(Aarch64VGic *gic, uint64_t hcr)
     }
 }
 
-static OUT_OF_LINE void fold_lists(Aarch64VCpu *vcpu)
+static void fold_lists(Aarch64VCpu *vcpu)
 {
     Aarch64VGic *gic = &vcpu->gic;
 
@@ -441,18 +439,16 @@ static OUT_OF_LINE void fold_lists(Aarch64VCpu *vcpu)
     }
 }
 
-static OUT_OF_LINE void stop_maintenance(Aarch64VCpu *vcpu)
+static void stop_maintenance(Aarch64VCpu *vcpu)
 {
     take_eoi_count(vcpu);
     write_hcr(&vcpu->gic, ICH_HCR_EN);
     vcpu->gic.look_again = true;
 }
 
-void aarch64_gic_exit(Aarch64VCpu *vcpu)
+void aarch64_gic_fold(Aarch64VCpu *vcpu)
 {
-    if (vcpu->gic.used != 0) {
-        fold_lists(vcpu);
-    }
+    fold_lists(vcpu);
     if (vcpu->gic.hcr != ICH_HCR_EN) {
         stop_maintenance(vcpu);
     }
@@ -697,7 +693,7 @@ static uint64_t hcr_for(const Aarch64VGic *gic, bool waiting)
            (gic->active_outside != 0 ? ICH_HCR_LRENPIE | ICH_HCR_TDIR : 0);
 }
 
-static OUT_OF_LINE void refresh(Aarch64VCpu *vcpu, uint32_t summary)
+static void refresh(Aarch64VCpu *vcpu, uint32_t summary)
 {
     if ((summary & AX_EVENT_REQUEST) != 0) {
         take_requests(vcpu, AX_IRQ_CLEAR_PENDING);
@@ -709,11 +705,9 @@ static OUT_OF_LINE void refresh(Aarch64VCpu *vcpu, uint32_t summary)
     write_hcr(&vcpu->gic, hcr_for(&vcpu->gic, fill(vcpu)));
 }
 
-void aarch64_gic_enter(Aarch64VCpu *vcpu, uint32_t summary)
+void aarch64_gic_refresh(Aarch64VCpu *vcpu, uint32_t summary)
 {
-    if (vcpu->gic.linked != 0) {
-        withdraw_stale_links(vcpu);
-    }
+    withdraw_stale_links(vcpu);
     if ((summary & (AX_EVENT_IRQ | AX_EVENT_REQUEST)) != 0 || vcpu->gic.look_again) {
         refresh(vcpu, summary);
     }

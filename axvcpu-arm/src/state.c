@@ -102,12 +102,6 @@ void aarch64_hcr_set(Aarch64VCpu *vcpu, uint64_t bits)
     }
 }
 
-uint64_t aarch64_cptr(const Aarch64VCpu *vcpu)
-{
-    return CPTR_EL2_RES1 | CPTR_EL2_TZ | CPTR_EL2_TSM | CPTR_EL2_TTA | CPTR_EL2_TAM |
-           (vcpu->fp_loaded ? 0 : CPTR_EL2_TFP);
-}
-
 // ---- FP ----
 
 void aarch64_fp_use(Aarch64VCpu *vcpu)
