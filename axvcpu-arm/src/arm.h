@@ -165,8 +165,8 @@ AxError aarch64_inject_exception(Aarch64VCpu *vcpu, const AxException *exception
 
 // ---- gic.c: list registers ----
 void aarch64_gic_reset(Aarch64VCpu *vcpu);
-void aarch64_gic_load(Aarch64VCpu *vcpu);                    // bind
-void aarch64_gic_save(Aarch64VCpu *vcpu);                    // unbind
+void aarch64_gic_load(Aarch64VCpu *vcpu); // bind
+void aarch64_gic_save(Aarch64VCpu *vcpu); // unbind
 void aarch64_gic_refresh(Aarch64VCpu *vcpu, uint32_t summary);
 void aarch64_gic_fold(Aarch64VCpu *vcpu);
 // Before each entry.

@@ -240,14 +240,7 @@ static void update_lr(Aarch64VCpu *vcpu, unsigned n, bool active)
 
 static void set_own_level(Aarch64VCpu *vcpu, uint32_t intid, bool high)
 {
-    _Atomic uint64_t *word = &vcpu->env.events->level[intid / 64];
-
-    // Without AX_EVENT_IRQ: the only one who has to know is here.
-    if (high) {
-        atomic_fetch_or_explicit(word, bit_of(intid), memory_order_release);
-    } else {
-        atomic_fetch_and_explicit(word, ~bit_of(intid), memory_order_release);
-    }
+    axvcpu_events_set_own_level(vcpu->env.events, intid, high);
 }
 
 static void set_physical_active(const Aarch64VCpu *vcpu, uint32_t intid, bool active)
@@ -491,8 +484,11 @@ static void (*const request_handlers[AX_IRQ_REQUEST_COUNT])(Aarch64VCpu *vcpu, u
 
 static void take_requests(Aarch64VCpu *vcpu, AxIrqRequest request)
 {
-    for (uint32_t word = 0; word < AX_IRQ_WORDS; word++) {
-        uint64_t left = axvcpu_events_take_requests(vcpu->env.events, request, word);
+    AxEvents *events = vcpu->env.events;
+
+    for (uint32_t words = axvcpu_events_used_words(events); words != 0; words &= words - 1) {
+        const uint32_t word = first_bit(words);
+        uint64_t left = axvcpu_events_take_requests(events, request, word);
 
         for (; left != 0; left &= left - 1) {
             request_handlers[request](vcpu, word * 64 + first_bit(left));
@@ -539,10 +535,14 @@ static uint64_t candidate_word(const Aarch64VCpu *vcpu, uint32_t word)
 
 static void collect(const Aarch64VCpu *vcpu, Candidates *list)
 {
+    uint32_t words = axvcpu_events_used_words(vcpu->env.events);
+
     list->count = 0;
     list->room = lr_count(vcpu);
     list->more = false;
-    for (uint32_t word = 0; word < AX_IRQ_WORDS; word++) {
+    for (; words != 0; words &= words - 1) {
+        const uint32_t word = first_bit(words);
+
         for (uint64_t left = candidate_word(vcpu, word); left != 0; left &= left - 1) {
             add_candidate(list, rank_of(vcpu, word * 64 + first_bit(left)));
         }

@@ -58,12 +58,12 @@ void axvcpu_events_reset(AxEvents *events)
 
 bool axvcpu_events_latch(AxEvents *events, uint32_t irq)
 {
-    return announce_irq(events, set_bit(events->pending, irq));
+    return announce_irq(events, raise_bit(events, events->pending, irq));
 }
 
 bool axvcpu_events_drive(AxEvents *events, uint32_t irq, bool high)
 {
-    return announce_irq(events, write_bit(events->level, irq, high));
+    return announce_irq(events, write_level(events, irq, high));
 }
 
 bool axvcpu_events_switch(AxEvents *events, uint32_t irq, bool enable)
@@ -137,7 +137,7 @@ AxError axvcpu_events_request(AxEvents *events, uint32_t irq, AxIrqRequest reque
         return AX_ERANGE;
     }
     withdraw(events, irq, request);
-    (void)set_bit(events->request[request], irq);
+    (void)raise_bit(events, events->request[request], irq);
     announce(events, AX_EVENT_REQUEST);
     return AX_OK;
 }

@@ -3,16 +3,6 @@
 #include "event_bits.h"
 #include "internal.h"
 
-uint64_t axvcpu_events_signalled(const AxEvents *events, uint32_t word)
-{
-    if (word >= AX_IRQ_WORDS) {
-        return 0;
-    }
-    return (atomic_load_explicit(&events->pending[word], memory_order_acquire) |
-            atomic_load_explicit(&events->level[word], memory_order_acquire)) &
-           atomic_load_explicit(&events->enabled[word], memory_order_acquire);
-}
-
 bool axvcpu_events_take_pending(AxEvents *events, uint32_t irq)
 {
     return irq < AX_IRQ_COUNT && clear_bit(events->pending, irq);
@@ -21,7 +11,14 @@ bool axvcpu_events_take_pending(AxEvents *events, uint32_t irq)
 void axvcpu_events_restore_pending(AxEvents *events, uint32_t irq)
 {
     if (irq < AX_IRQ_COUNT) {
-        (void)set_bit(events->pending, irq);
+        (void)raise_bit(events, events->pending, irq);
+    }
+}
+
+void axvcpu_events_set_own_level(AxEvents *events, uint32_t irq, bool high)
+{
+    if (irq < AX_IRQ_COUNT) {
+        (void)write_level(events, irq, high);
     }
 }
 
@@ -73,8 +70,8 @@ bool axvcpu_events_any(const AxEvents *events)
         atomic_load_explicit(&events->exception_slot, memory_order_acquire) == SLOT_FULL) {
         return true;
     }
-    for (uint32_t word = 0; word < AX_IRQ_WORDS; word++) {
-        if (axvcpu_events_signalled(events, word) != 0) {
+    for (uint32_t left = axvcpu_events_used_words(events); left != 0; left &= left - 1) {
+        if (axvcpu_events_signalled(events, (uint32_t)__builtin_ctz(left)) != 0) {
             return true;
         }
     }

@@ -57,6 +57,8 @@ typedef _Atomic uint64_t AxIrqBitmap[AX_IRQ_WORDS];
 
 typedef struct AxEvents {
     _Atomic uint32_t summary;
+    /* Bit n: word n of pending, level or request has had a bit set since axvcpu_events_init. */
+    _Atomic uint32_t used_words;
     AxIrqBitmap pending;
     AxIrqBitmap level;
     AxIrqBitmap enabled;
@@ -94,12 +96,27 @@ static inline uint32_t axvcpu_events_take_summary(AxEvents *events)
     }
     return atomic_exchange_explicit(&events->summary, 0, memory_order_seq_cst);
 }
+/* The words worth looking at, bit n for word n: nothing is signalled or requested in the others. */
+static inline uint32_t axvcpu_events_used_words(const AxEvents *events)
+{
+    return atomic_load_explicit(&events->used_words, memory_order_acquire);
+}
 /* Signalled interrupts of word `word` (irq / 64): (pending | level) & enabled. */
-uint64_t axvcpu_events_signalled(const AxEvents *events, uint32_t word);
+static inline uint64_t axvcpu_events_signalled(const AxEvents *events, uint32_t word)
+{
+    if (word >= AX_IRQ_WORDS) {
+        return 0;
+    }
+    return (atomic_load_explicit(&events->pending[word], memory_order_acquire) |
+            atomic_load_explicit(&events->level[word], memory_order_acquire)) &
+           atomic_load_explicit(&events->enabled[word], memory_order_acquire);
+}
 /* Clears the latch; true when it was set. */
 bool axvcpu_events_take_pending(AxEvents *events, uint32_t irq);
 /* Puts a latch back that could not be delivered, without waking anybody. */
 void axvcpu_events_restore_pending(AxEvents *events, uint32_t irq);
+/* Level of an interrupt whose source is the backend itself: as set_level, without AX_EVENT_IRQ. */
+void axvcpu_events_set_own_level(AxEvents *events, uint32_t irq, bool high);
 bool axvcpu_events_level(const AxEvents *events, uint32_t irq);
 bool axvcpu_events_enabled(const AxEvents *events, uint32_t irq);
 uint8_t axvcpu_events_priority(const AxEvents *events, uint32_t irq);

@@ -216,6 +216,69 @@ static void numbers_out_of_range_are_refused_and_harmless(void **state)
     assert_memory_equal(&before, &events, sizeof(before));
 }
 
+static void post_edge(uint32_t irq)
+{
+    assert_error(axvcpu_events_post_irq(&events, irq), AX_OK);
+}
+
+static void post_level(uint32_t irq)
+{
+    assert_error(axvcpu_events_set_level(&events, irq, true), AX_OK);
+}
+
+static void post_own_level(uint32_t irq)
+{
+    axvcpu_events_set_own_level(&events, irq, true);
+}
+
+static void post_request(uint32_t irq)
+{
+    assert_error(axvcpu_events_request(&events, irq, AX_IRQ_SET_ACTIVE), AX_OK);
+}
+
+// Whatever is posted, its word is among those that a backend looks at; it stays so when taken.
+static void words_are_marked_when_they_are_used_and_only_those(void **state)
+{
+    void (*const posts[])(uint32_t irq) = {
+        post_edge,
+        post_level,
+        post_own_level,
+        post_request,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(posts); i++) {
+        for (uint32_t irq = 0; irq < AX_IRQ_COUNT; irq++) {
+            (void)fresh(state);
+            assert_int_equal(axvcpu_events_used_words(&events), 0);
+            posts[i](irq);
+            assert_int_equal(axvcpu_events_used_words(&events), UINT32_C(1) << irq / 64);
+            (void)axvcpu_events_take_pending(&events, irq);
+            assert_int_equal(axvcpu_events_used_words(&events), UINT32_C(1) << irq / 64);
+        }
+    }
+}
+
+static void a_latch_put_back_into_an_unused_word_is_found(void **state)
+{
+    (void)state;
+    axvcpu_events_restore_pending(&events, 700);
+    assert_int_equal(axvcpu_events_used_words(&events), UINT32_C(1) << 700 / 64);
+    assert_true(axvcpu_events_any(&events));
+}
+
+static void a_level_of_the_backend_itself_is_not_announced(void **state)
+{
+    (void)state;
+    axvcpu_events_set_own_level(&events, 27, true);
+    assert_true(axvcpu_events_level(&events, 27));
+    assert_int_equal(axvcpu_events_take_summary(&events), 0);
+    assert_true(axvcpu_events_any(&events));
+    axvcpu_events_set_own_level(&events, 27, false);
+    assert_false(axvcpu_events_any(&events));
+    axvcpu_events_set_own_level(&events, AX_IRQ_COUNT, true);
+    assert_false(axvcpu_events_any(&events));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +293,9 @@ int main(void)
         EVENT_TEST(the_last_of_two_opposite_requests_wins),
         EVENT_TEST(one_exception_can_wait),
         EVENT_TEST(nmis_and_kicks_are_bits_of_the_summary),
+        EVENT_TEST(words_are_marked_when_they_are_used_and_only_those),
+        EVENT_TEST(a_latch_put_back_into_an_unused_word_is_found),
+        EVENT_TEST(a_level_of_the_backend_itself_is_not_announced),
         EVENT_TEST(numbers_out_of_range_are_refused_and_harmless),
     };
 
