@@ -20,6 +20,9 @@ static char typed[64];
 static size_t typed_count;
 static const uint8_t image[16] = {1};
 static const char *why;
+static AxVMRandom random_source;
+static uint8_t next_random; // what the source gives next: every byte is another one
+static uint32_t random_bytes;
 
 static void put(void *ctx, uint8_t byte)
 {
@@ -27,9 +30,21 @@ static void put(void *ctx, uint8_t byte)
     typed[typed_count++] = (char)byte;
 }
 
+static void count_up(void *ctx, uint8_t *buffer, size_t size)
+{
+    assert_ptr_equal(ctx, &next_random);
+    for (size_t i = 0; i < size; i++) {
+        buffer[i] = next_random++;
+    }
+    random_bytes += (uint32_t)size;
+}
+
 static int set_up(void **state)
 {
     (void)state;
+    random_source = NULL;
+    next_random = 1;
+    random_bytes = 0;
     fake_hal_init(&host, FRAMES);
     memset(&vm, 0, sizeof(vm));
     memset(typed, 0, sizeof(typed));
@@ -58,18 +73,25 @@ static AxError create(void)
     const AxVMParams params = {.hal = &host.hal,
                                .machine = &axvm_machine_aarch64,
                                .config = &config,
-                               .console = {put, typed}};
+                               .console = {put, typed},
+                               .random = random_source,
+                               .random_ctx = &next_random};
 
     why = NULL;
     return axvm_create(&vm, &params, &why);
 }
 
-// Builds the VM and takes its device tree out of the guest's memory.
+// Takes the device tree out of the guest's memory.
+static void read_tree(void)
+{
+    assert_error(axvm_copy_from_guest(&vm.memory, vm.layout.fdt, tree, sizeof(tree)), AX_OK);
+    assert_int_equal(fdt_check_full(tree, sizeof(tree)), 0);
+}
+
 static void create_and_read(void)
 {
     assert_error(create(), AX_OK);
-    assert_error(axvm_copy_from_guest(&vm.memory, vm.layout.fdt, tree, sizeof(tree)), AX_OK);
-    assert_int_equal(fdt_check_full(tree, sizeof(tree)), 0);
+    read_tree();
 }
 
 // ---- reading ----
@@ -210,6 +232,48 @@ static void without_a_ramdisk_none_is_named(void **state)
     create_and_read();
     assert_null(fdt_getprop(tree, node("/chosen"), "linux,initrd-start", NULL));
     assert_text("/chosen", "bootargs", "");
+}
+
+// All of the source's bytes from `first` on, in this order.
+static void assert_seed(const char *name, uint8_t first, int size)
+{
+    const uint8_t *seed = property("/chosen", name, size);
+
+    for (int i = 0; i < size; i++) {
+        assert_int_equal(seed[i], (uint8_t)(first + i));
+    }
+}
+
+static void a_source_of_random_bytes_gives_the_guest_its_seeds(void **state)
+{
+    (void)state;
+    random_source = count_up;
+    create_and_read();
+    assert_seed("kaslr-seed", 1, 8);
+    assert_seed("rng-seed", 9, 32);
+    assert_int_equal(random_bytes, 8 + 32);
+}
+
+static void without_a_source_there_are_no_seeds(void **state)
+{
+    (void)state;
+    create_and_read();
+    assert_null(fdt_getprop(tree, node("/chosen"), "kaslr-seed", NULL));
+    assert_null(fdt_getprop(tree, node("/chosen"), "rng-seed", NULL));
+    assert_int_equal(random_bytes, 0);
+}
+
+static void each_load_has_seeds_of_its_own(void **state)
+{
+    (void)state;
+    random_source = count_up;
+    create_and_read();
+    assert_error(axvm_stop(&vm, AX_VM_STOP_RESET), AX_OK);
+    assert_error(axvm_reset(&vm, &why), AX_OK);
+    read_tree();
+    assert_seed("kaslr-seed", 41, 8);
+    assert_seed("rng-seed", 49, 32);
+    assert_int_equal(random_bytes, 2 * (8 + 32));
 }
 
 static void other_devices_and_memory_are_described_where_they_are(void **state)
@@ -513,6 +577,9 @@ int main(void)
         BOARD_TEST(defaults_fill_only_what_is_left_out),
         BOARD_TEST(every_cpu_has_a_node_with_its_affinity),
         BOARD_TEST(without_a_ramdisk_none_is_named),
+        BOARD_TEST(a_source_of_random_bytes_gives_the_guest_its_seeds),
+        BOARD_TEST(without_a_source_there_are_no_seeds),
+        BOARD_TEST(each_load_has_seeds_of_its_own),
         BOARD_TEST(other_devices_and_memory_are_described_where_they_are),
         BOARD_TEST(a_tree_that_does_not_fit_is_refused),
         BOARD_TEST(dtc_has_no_complaint),
