@@ -201,6 +201,13 @@ def suite_build(report):
             report.case("build", f"{arch} {compiler}", cross)
 
 
+def suite_fuzz(report):
+    """libFuzzer on the decoder, bundles and images, ten seconds each, under the sanitizers"""
+    build_then_test(report, "fuzz", lambda: host_build(
+        "host-fuzz", ["-Daxvm_fuzz=enabled", "-Daxvcpu_tests=disabled", "-Db_sanitize=address,undefined",
+                      "-Db_lundef=false", "-Dc_args=-fsanitize=fuzzer-no-link"], "clang"), ["--suite", "fuzz"])
+
+
 def tracked(*patterns):
     out = subprocess.run(["git", "-C", machine.ROOT, "ls-files", "-z", *patterns], check=True,
                          capture_output=True, text=True).stdout
