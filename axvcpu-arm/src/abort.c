@@ -130,6 +130,11 @@ static Aarch64Next fetch_page_fault(Aarch64VCpu *vcpu, AxVCpuExit *exit)
 
 // ---- MMIO values ----
 
+static uint64_t sctlr(const Aarch64VCpu *vcpu)
+{
+    return vcpu->percpu != NULL ? ARM_READ(SCTLR_EL1) : vcpu->sys[AARCH64_SCTLR_EL1];
+}
+
 static bool is_big_endian(const Aarch64VCpu *vcpu)
 {
     const uint64_t pstate = vcpu->regs.pstate;
@@ -141,7 +146,7 @@ static bool is_big_endian(const Aarch64VCpu *vcpu)
     if ((pstate & PSTATE_M) == PSTATE_M_EL0T) {
         bit = SCTLR_EL1_E0E;
     }
-    return (aarch64_sysreg_get(vcpu, AARCH64_SCTLR_EL1) & bit) != 0;
+    return (sctlr(vcpu) & bit) != 0;
 }
 
 // Between the order of the bus, little-endian, and that of the guest; its own inverse.
@@ -153,19 +158,19 @@ static uint64_t in_guest_order(const Aarch64VCpu *vcpu, uint64_t value, AccessWi
     return value & ax_width_mask(width);
 }
 
-static Aarch64Next exit_mmio(const Aarch64VCpu *vcpu, const Aarch64LoadStore *access,
-                             GuestPhysAddr addr, AxVCpuExit *exit)
+static inline Aarch64Next exit_mmio(const Aarch64VCpu *vcpu, const Aarch64LoadStore *access,
+                                    uint8_t rt, GuestPhysAddr addr, AxVCpuExit *exit)
 {
     *exit = (AxVCpuExit){
         .reason = access->is_load ? AX_EXIT_MMIO_READ : AX_EXIT_MMIO_WRITE,
         .mmio = {.addr = addr,
                  .width = access->width,
-                 .reg = access->rt,
+                 .reg = rt,
                  .reg_width = access->reg_width,
                  .sign_extend = access->sign_extend},
     };
     if (!access->is_load) {
-        exit->mmio.data = in_guest_order(vcpu, aarch64_x(vcpu, access->rt), access->width);
+        exit->mmio.data = in_guest_order(vcpu, aarch64_x(vcpu, rt), access->width);
     }
     return AARCH64_EXIT;
 }
@@ -208,8 +213,7 @@ static void set_base_value(Aarch64VCpu *vcpu, uint8_t rn, uint64_t value)
 // running from there, and no other vCPU can change where that is.
 static bool is_memory(const Aarch64VCpu *vcpu, uint64_t par)
 {
-    return (arm_get(par, PAR_EL1_ATTR) & PAR_ATTR_OUTER) != 0 ||
-           (aarch64_sysreg_get(vcpu, AARCH64_SCTLR_EL1) & SCTLR_EL1_M) == 0;
+    return (arm_get(par, PAR_EL1_ATTR) & PAR_ATTR_OUTER) != 0 || (sctlr(vcpu) & SCTLR_EL1_M) == 0;
 }
 
 // The instruction at the guest's PC, if that is in normal memory: never from a device.
@@ -243,17 +247,16 @@ static bool explains_fault(const Aarch64VCpu *vcpu, const Aarch64LoadStore *acce
 }
 
 // Transfer `n` of a pair, or the only one. The fault is a missing translation, so HPFAR_EL2 is valid.
-static Aarch64Next exit_transfer(const Aarch64VCpu *vcpu, const Aarch64LoadStore *access,
-                                 unsigned n, AxVCpuExit *exit)
+static inline Aarch64Next exit_transfer(const Aarch64VCpu *vcpu, const Aarch64LoadStore *access,
+                                        unsigned n, AxVCpuExit *exit)
 {
     const uint64_t first = hpfar_page(vcpu) | (vcpu->syndrome.far & PAGE_OFFSET);
-    Aarch64LoadStore transfer = *access;
+    const uint8_t rt = n == 0 ? access->rt : access->rt2;
 
-    transfer.rt = n == 0 ? access->rt : access->rt2;
-    return exit_mmio(vcpu, &transfer, ax_gpa(first + n * (uint64_t)access->width), exit);
+    return exit_mmio(vcpu, access, rt, ax_gpa(first + n * (uint64_t)access->width), exit);
 }
 
-static Aarch64Next handle_without_syndrome(Aarch64VCpu *vcpu, AxVCpuExit *exit)
+static AARCH64_RARE Aarch64Next handle_without_syndrome(Aarch64VCpu *vcpu, AxVCpuExit *exit)
 {
     Aarch64LoadStore access;
     uint32_t instruction;
@@ -300,7 +303,7 @@ static void finish_without_syndrome(Aarch64VCpu *vcpu, const Aarch64LoadStore *a
     aarch64_advance_pc(vcpu);
 }
 
-static AxError complete_without_syndrome(Aarch64VCpu *vcpu, uint64_t value)
+static AARCH64_RARE AxError complete_without_syndrome(Aarch64VCpu *vcpu, uint64_t value)
 {
     Aarch64LoadStore access;
 

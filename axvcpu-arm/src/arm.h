@@ -10,6 +10,9 @@
 #include <axvcpu-arm/vcpu.h>
 #include <stdatomic.h>
 
+// Of what rare exits need: the common ones shall not save registers for it.
+#define AARCH64_RARE __attribute__((noinline))
+
 // What an exit handler decides.
 typedef enum Aarch64Next {
     AARCH64_RESUME, // finished here, enter the guest again

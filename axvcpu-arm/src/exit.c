@@ -67,15 +67,12 @@ static bool condition_holds(uint64_t condition, uint64_t pstate)
 }
 
 // The hardware may trap a conditional instruction although its condition fails.
-static bool is_skipped(const Aarch64VCpu *vcpu)
+static AARCH64_RARE bool is_skipped(const Aarch64VCpu *vcpu)
 {
     const uint64_t esr = vcpu->syndrome.esr;
     const uint64_t pstate = vcpu->regs.pstate;
     uint64_t condition = CONDITION_AL;
 
-    if ((pstate & PSTATE_NRW) == 0) {
-        return false;
-    }
     if ((esr & ESR_ELX_COND_CV) != 0) {
         condition = arm_get(esr, ESR_ELX_COND);
     } else if (it_state(pstate) != 0) {
@@ -266,7 +263,7 @@ static AxVCpuExitReason counted_as(const Aarch64VCpu *vcpu, const ExceptionClass
 
 static Aarch64Next dispatch(Aarch64VCpu *vcpu, const ExceptionClass *class, AxVCpuExit *exit)
 {
-    if (class->conditional && is_skipped(vcpu)) {
+    if (class->conditional && (vcpu->regs.pstate & PSTATE_NRW) != 0 && is_skipped(vcpu)) {
         aarch64_advance_pc(vcpu);
         return AARCH64_RESUME;
     }

@@ -2,17 +2,24 @@
 #include "arm.h"
 #include "arm_regs.h"
 
+static AARCH64_RARE void take_exception(Aarch64VCpu *vcpu)
+{
+    AxException exception;
+
+    if (axvcpu_events_take_exception(vcpu->env.events, &exception)) {
+        // Checked when it was posted as far as it can be; one that cannot be raised is dropped.
+        (void)!aarch64_inject_exception(vcpu, &exception);
+    }
+}
+
 // Ordered by what the guest would see first: an exception is taken before an interrupt. False when
 // a kick ends the run.
 static bool prepare_entry(Aarch64VCpu *vcpu)
 {
-    AxEvents *events = vcpu->env.events;
-    AxException exception;
-    const uint32_t summary = axvcpu_events_take_summary(events);
+    const uint32_t summary = axvcpu_events_take_summary(vcpu->env.events);
 
-    if ((summary & AX_EVENT_EXCEPTION) != 0 && axvcpu_events_take_exception(events, &exception)) {
-        // Checked when it was posted as far as it can be; one that cannot be raised is dropped.
-        (void)!aarch64_inject_exception(vcpu, &exception);
+    if ((summary & AX_EVENT_EXCEPTION) != 0) {
+        take_exception(vcpu);
     }
     if (vcpu->serror_pending) {
         vcpu->serror_pending = false;

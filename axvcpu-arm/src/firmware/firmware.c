@@ -6,9 +6,12 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+// By owning entity, bits 29:24 of a function id; entities that are not here offer nothing.
+#define SMCCC_OWNER(id) (((id) >> 24) & 0x3f)
+
 static const Aarch64Service *const services[] = {
-    &aarch64_smccc_service,
-    &aarch64_psci_service,
+    [0] = &aarch64_smccc_service, // Arm Architecture
+    [4] = &aarch64_psci_service,  // Standard Secure
 };
 
 const Aarch64Function *aarch64_find_function(const Aarch64Service *service, uint32_t id)
@@ -23,23 +26,20 @@ const Aarch64Function *aarch64_find_function(const Aarch64Service *service, uint
 
 static const Aarch64Function *find(uint32_t id)
 {
-    const Aarch64Function *function = NULL;
+    const uint32_t owner = SMCCC_OWNER(id);
+    const Aarch64Service *service = owner < COUNT(services) ? services[owner] : NULL;
 
-    for (size_t i = 0; i < COUNT(services) && function == NULL; i++) {
-        function = aarch64_find_function(services[i], id);
-    }
-    return function;
+    return service != NULL ? aarch64_find_function(service, id) : NULL;
 }
 
 static Aarch64Next exit_hypercall(const Aarch64VCpu *vcpu, AxVCpuExit *exit)
 {
+    const uint64_t *x = vcpu->regs.x;
+
     *exit = (AxVCpuExit){
         .reason = AX_EXIT_HYPERCALL,
-        .hypercall = {.nr = aarch64_x(vcpu, 0)},
+        .hypercall = {.nr = x[0], .args = {x[1], x[2], x[3], x[4], x[5], x[6]}},
     };
-    for (uint32_t i = 0; i < COUNT(exit->hypercall.args); i++) {
-        exit->hypercall.args[i] = aarch64_x(vcpu, i + 1);
-    }
     return AARCH64_EXIT;
 }
 
