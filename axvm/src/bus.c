@@ -9,17 +9,16 @@ void axvm_bus_init(AxBus *bus)
     memset(bus, 0, sizeof(*bus));
 }
 
-// Index of the first range whose last address is not below `addr`.
-static uint32_t first_not_below(const AxBus *bus, uint64_t addr)
+// Number of ranges that begin at `addr` or below.
+static uint32_t count_up_to(const AxBus *bus, uint64_t addr)
 {
     uint32_t low = 0;
     uint32_t high = bus->count;
 
     while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-        const AxBusRange *range = &bus->ranges[middle];
+        const uint32_t middle = (low + high) / 2;
 
-        if (range->base + (range->size - 1) < addr) {
+        if (bus->ranges[middle].base <= addr) {
             low = middle + 1;
         } else {
             high = middle;
@@ -41,6 +40,20 @@ static void insert(AxBus *bus, uint32_t at, const AxBusRange *range)
     bus->count++;
 }
 
+static bool overlap(const AxBusRange *lower, const AxBusRange *upper)
+{
+    return upper->base - lower->base < lower->size;
+}
+
+// The neighbour of a range that goes in at `at` which is in its way, if any.
+static const AxBusRange *in_the_way(const AxBus *bus, uint32_t at, const AxBusRange *range)
+{
+    if (at > 0 && overlap(&bus->ranges[at - 1], range)) {
+        return &bus->ranges[at - 1];
+    }
+    return at < bus->count && overlap(range, &bus->ranges[at]) ? &bus->ranges[at] : NULL;
+}
+
 AxError axvm_bus_add(AxBus *bus, const AxBusRange *range, const char **conflict)
 {
     if (bus == NULL || !is_complete(range)) {
@@ -50,11 +63,12 @@ AxError axvm_bus_add(AxBus *bus, const AxBusRange *range, const char **conflict)
         return AX_ERANGE;
     }
 
-    const uint32_t at = first_not_below(bus, range->base);
+    const uint32_t at = count_up_to(bus, range->base);
+    const AxBusRange *other = in_the_way(bus, at, range);
 
-    if (at < bus->count && bus->ranges[at].base <= range->base + (range->size - 1)) {
+    if (other != NULL) {
         if (conflict != NULL) {
-            *conflict = bus->ranges[at].ops->name;
+            *conflict = other->ops->name;
         }
         return AX_EOVERLAP;
     }
@@ -65,23 +79,29 @@ AxError axvm_bus_add(AxBus *bus, const AxBusRange *range, const char **conflict)
     return AX_OK;
 }
 
-const AxBusRange *axvm_bus_find(const AxBus *bus, uint64_t addr, AccessWidth width)
+static inline const AxBusRange *find(const AxBus *bus, uint64_t addr, AccessWidth width)
 {
-    const uint32_t at = first_not_below(bus, addr);
+    const uint32_t count = count_up_to(bus, addr);
 
-    if (at == bus->count || bus->ranges[at].base > addr) {
+    if (count == 0) {
         return NULL;
     }
 
-    const AxBusRange *range = &bus->ranges[at];
+    const AxBusRange *range = &bus->ranges[count - 1];
+    const uint64_t offset = addr - range->base;
 
-    return range->size - (addr - range->base) >= (uint64_t)width ? range : NULL;
+    return offset < range->size && range->size - offset >= (uint64_t)width ? range : NULL;
+}
+
+const AxBusRange *axvm_bus_find(const AxBus *bus, uint64_t addr, AccessWidth width)
+{
+    return find(bus, addr, width);
 }
 
 AxError axvm_bus_read(const AxBus *bus, AxVCpu *vcpu, uint64_t addr, AccessWidth width,
                       uint64_t *value)
 {
-    const AxBusRange *range = axvm_bus_find(bus, addr, width);
+    const AxBusRange *range = find(bus, addr, width);
 
     if (range == NULL) {
         return AX_ENOENT;
@@ -99,7 +119,7 @@ AxError axvm_bus_read(const AxBus *bus, AxVCpu *vcpu, uint64_t addr, AccessWidth
 AxError axvm_bus_write(const AxBus *bus, AxVCpu *vcpu, uint64_t addr, AccessWidth width,
                        uint64_t value)
 {
-    const AxBusRange *range = axvm_bus_find(bus, addr, width);
+    const AxBusRange *range = find(bus, addr, width);
 
     if (range == NULL) {
         return AX_ENOENT;
