@@ -4,7 +4,7 @@
 
 // ---- completing an exit ----
 
-static AxError check_answer(const AxVCpu *vcpu, unsigned answers)
+static inline AxError check_answer(const AxVCpu *vcpu, unsigned answers)
 {
     if (axvcpu_raw_state(vcpu) != AX_VCPU_READY) {
         return AX_ESTATE;
@@ -18,7 +18,7 @@ static AxError check_answer(const AxVCpu *vcpu, unsigned answers)
     return AX_OK;
 }
 
-static AxError answered(AxVCpu *vcpu, AxError error)
+static inline AxError answered(AxVCpu *vcpu, AxError error)
 {
     vcpu->answers_due = 0;
     return axvcpu_settle(vcpu, error);
