@@ -81,8 +81,6 @@ case "${1-}" in
 esac
 
 mkdir -p "$cache"
-# a component that configures alone shares the cache
-ln -sfn ../../subprojects/packagecache "$root/axvm/subprojects/packagecache"
 
 status=0
 while read -r wrap path; do
