@@ -52,9 +52,3 @@ static inline bool write_bit(_Atomic uint64_t *bitmap, uint32_t irq, bool value)
 {
     return value ? set_bit(bitmap, irq) : clear_bit(bitmap, irq);
 }
-
-static inline bool test_bit(const _Atomic uint64_t *bitmap, uint32_t irq)
-{
-    return irq < AX_IRQ_COUNT &&
-           (atomic_load_explicit(&bitmap[irq / 64], memory_order_acquire) & bit_of(irq)) != 0;
-}

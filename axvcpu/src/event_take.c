@@ -22,25 +22,9 @@ void axvcpu_events_set_own_level(AxEvents *events, uint32_t irq, bool high)
     }
 }
 
-bool axvcpu_events_level(const AxEvents *events, uint32_t irq)
-{
-    return test_bit(events->level, irq);
-}
-
 bool axvcpu_events_latched(const AxEvents *events, uint32_t irq)
 {
-    return test_bit(events->pending, irq);
-}
-
-bool axvcpu_events_enabled(const AxEvents *events, uint32_t irq)
-{
-    return test_bit(events->enabled, irq);
-}
-
-uint8_t axvcpu_events_priority(const AxEvents *events, uint32_t irq)
-{
-    return irq < AX_IRQ_COUNT ? atomic_load_explicit(&events->priority[irq], memory_order_acquire)
-                              : UINT8_MAX;
+    return axvcpu_irq_bit(events->pending, irq);
 }
 
 uint64_t axvcpu_events_take_requests(AxEvents *events, AxIrqRequest request, uint32_t word)

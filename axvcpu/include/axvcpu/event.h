@@ -88,6 +88,12 @@ void axvcpu_events_post_kick(AxEvents *events);
 
 /* ---- taking side: the pCPU that runs the vCPU, by the backend. ---- */
 
+/* Bit `irq` of one of the bitmaps; false for a number that is none. */
+static inline bool axvcpu_irq_bit(const _Atomic uint64_t *bitmap, uint32_t irq)
+{
+    return irq < AX_IRQ_COUNT &&
+           ((atomic_load_explicit(&bitmap[irq / 64], memory_order_acquire) >> (irq % 64)) & 1) != 0;
+}
 /* Reads and clears `summary`; 0 in the common case, which is the whole cost of an entry. */
 static inline uint32_t axvcpu_events_take_summary(AxEvents *events)
 {
@@ -117,9 +123,19 @@ bool axvcpu_events_take_pending(AxEvents *events, uint32_t irq);
 void axvcpu_events_restore_pending(AxEvents *events, uint32_t irq);
 /* Level of an interrupt whose source is the backend itself: as set_level, without AX_EVENT_IRQ. */
 void axvcpu_events_set_own_level(AxEvents *events, uint32_t irq, bool high);
-bool axvcpu_events_level(const AxEvents *events, uint32_t irq);
-bool axvcpu_events_enabled(const AxEvents *events, uint32_t irq);
-uint8_t axvcpu_events_priority(const AxEvents *events, uint32_t irq);
+static inline bool axvcpu_events_level(const AxEvents *events, uint32_t irq)
+{
+    return axvcpu_irq_bit(events->level, irq);
+}
+static inline bool axvcpu_events_enabled(const AxEvents *events, uint32_t irq)
+{
+    return axvcpu_irq_bit(events->enabled, irq);
+}
+static inline uint8_t axvcpu_events_priority(const AxEvents *events, uint32_t irq)
+{
+    return irq < AX_IRQ_COUNT ? atomic_load_explicit(&events->priority[irq], memory_order_acquire)
+                              : UINT8_MAX;
+}
 /* Takes all requests of one kind in `word` at once, as a bitmap. */
 uint64_t axvcpu_events_take_requests(AxEvents *events, AxIrqRequest request, uint32_t word);
 bool axvcpu_events_take_exception(AxEvents *events, AxException *out);
