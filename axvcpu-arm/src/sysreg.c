@@ -331,21 +331,14 @@ static const Row rows[] = {
 
 static const Row *find_row(uint32_t key)
 {
-    size_t low = 0;
-    size_t high = COUNT(rows);
+    const Row *row = rows;
 
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-
-        if (key > rows[middle].last) {
-            low = middle + 1;
-        } else if (key < rows[middle].first) {
-            high = middle;
-        } else {
-            return &rows[middle];
+    for (size_t left = COUNT(rows); left > 1; left -= left / 2) {
+        if (row[left / 2].first <= key) {
+            row += left / 2;
         }
     }
-    return NULL;
+    return row->first <= key && key <= row->last ? row : NULL;
 }
 
 // CRn 11 and 15 of system instructions and registers (HCR_EL2.TIDCP).
