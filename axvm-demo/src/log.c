@@ -55,10 +55,10 @@ void log_guest_flush(ConsoleStream *stream)
     ax_unlock(&console_lock);
 }
 
-bool log_guest_waiting(ConsoleStream *stream)
+size_t log_guest_waiting(ConsoleStream *stream)
 {
     ax_lock(&console_lock);
-    const bool waiting = stream->length > 0;
+    const size_t waiting = stream->length;
     ax_unlock(&console_lock);
     return waiting;
 }

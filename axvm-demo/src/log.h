@@ -21,8 +21,8 @@ void log_vline(AxLogLevel level, const char *format, va_list args)
 /* What a guest writes; several pCPUs may do so at once. */
 void log_guest_put(ConsoleStream *stream, uint8_t byte);
 void log_guest_flush(ConsoleStream *stream);
-/* Whether a part of a line waits to be flushed. */
-bool log_guest_waiting(ConsoleStream *stream);
+/* How many bytes of an unfinished line wait to be flushed. */
+size_t log_guest_waiting(ConsoleStream *stream);
 
 /* In a fault, which may have come while the console was locked. */
 void log_break_lock(void);

@@ -279,7 +279,6 @@ static void answer(Pcpu *pcpu, VCpuRef ref, const AxVCpuExit *exit)
         }
     }
     if (exit->reason == AX_EXIT_CPU_DOWN) {
-        vms_cpu_down(ref.vm);
         release_current(pcpu);
         tell_boot_pcpu(pcpu);
     }

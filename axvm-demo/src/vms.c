@@ -15,7 +15,7 @@
 #define HYPERCALL_EXIT UINT64_C(1)
 #define HYPERCALL_NONE UINT64_C(2)
 
-// How long a line may stay unfinished before it is shown.
+// How long a guest may be silent within a line before the part that is there is shown.
 #define FLUSH_NS UINT64_C(30000000)
 
 #define VCPU_MASK ((UINT64_C(1) << AX_VM_CPUS_MAX) - 1)
@@ -79,7 +79,7 @@ static void put_guest_byte(void *ctx, uint8_t byte)
 {
     Vm *vm = ctx;
 
-    const bool begins = vm->console.name != NULL && !log_guest_waiting(&vm->console);
+    const bool begins = vm->console.name != NULL && log_guest_waiting(&vm->console) == 0;
 
     log_guest_put(&vm->console, byte);
     if (begins) {
@@ -89,18 +89,20 @@ static void put_guest_byte(void *ctx, uint8_t byte)
 
 static uint64_t flush_one(Vm *vm, uint64_t now_ns)
 {
-    if (!vm->live || !log_guest_waiting(&vm->console)) {
-        vm->flush_at = 0;
-        return UINT64_MAX;
-    }
-    if (vm->flush_at == 0) {
+    const size_t length = vm->live ? log_guest_waiting(&vm->console) : 0;
+
+    if (length != vm->flush_length) {
+        vm->flush_length = length;
         vm->flush_at = now_ns + FLUSH_NS;
+    }
+    if (length == 0) {
+        return UINT64_MAX;
     }
     if (vm->flush_at > now_ns) {
         return vm->flush_at;
     }
     log_guest_flush(&vm->console);
-    vm->flush_at = 0;
+    vm->flush_length = 0;
     return UINT64_MAX;
 }
 
@@ -503,17 +505,6 @@ static void stop_one(Vm *vm, AxVMStopReason reason)
         demo_fail("vm %u \"%s\" cannot be stopped: %s", vm->index, vm->name,
                   axvcpu_error_name(error));
     }
-}
-
-void vms_cpu_down(Vm *vm)
-{
-    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        if (atomic_load_explicit(&vm->vm.vcpus[i].power, memory_order_acquire) != AX_CPU_OFF) {
-            return;
-        }
-    }
-    log_line(AX_LOG_WARN, "vm %u \"%s\": the guest switched its last CPU off", vm->index, vm->name);
-    stop_one(vm, AX_VM_STOP_FAILURE);
 }
 
 void vms_stop_all(void)

@@ -30,7 +30,8 @@ typedef struct Vm {
     uint32_t first_rank;
     VCpuCounts counts[AX_VM_CPUS_MAX];
     ConsoleStream console;
-    uint64_t flush_at; /* when the part of a line that waits is written, 0 = none is known */
+    uint64_t flush_at;   /* when the part of a line that waits is written, */
+    size_t flush_length; /* if it has not grown until then; 0 = none is known */
 } Vm;
 
 /*
@@ -67,9 +68,6 @@ uint64_t vms_vcpu_mask(void);
  * that are on a pCPU. One that failed says why. True when there was one.
  */
 bool vms_reap(uint64_t busy);
-
-/* The guest of `vm` switched a CPU off: a VM without any CPU left is stopped. */
-void vms_cpu_down(Vm *vm);
 
 /*
  * On the boot CPU: writes the prompts and other parts of lines that have waited long enough. Returns
