@@ -24,6 +24,7 @@ sys.path.insert(0, str(machine.ROOT / "tests" / "system"))
 sys.path.insert(0, str(machine.ROOT / "tools"))
 import bench  # noqa: E402  (these need the paths above)
 import driver  # noqa: E402
+import host_cases  # noqa: E402
 import linux_cases  # noqa: E402
 import system_cases  # noqa: E402
 
@@ -297,8 +298,9 @@ def run_cases(report, suite, cases):
 
 
 def suite_system(report):
-    """axvm-demo in the emulator: built-in guest, bad bundles, bad machines"""
+    """axvm-demo in the emulator: built-in guest, bad bundles, bad machines, memory, devices and CPUs"""
     run_cases(report, "system", system_cases.cases)
+    run_cases(report, "system", host_cases.cases)
 
 
 def suite_linux(report):

@@ -8,10 +8,13 @@ VM_ENDED = r'^\[axvm\] vm (?P<vm>\d+) "(?P<name>[^"]*)": ended: (?P<reason>\S+)'
 VCPU_EXITS = (r"^\[axvm\] vm (?P<vm>\d+) vcpu (?P<vcpu>\d+): exits (?P<exits>\d+) "
               r"\((?P<kinds>[^)]*)\), handled (?P<handled>\d+) \([^)]*\), "
               r"guest time (?P<ms>\d+) ms")
+FRAMES = r"^\[axvm\] frames: (?P<start>\d+) free at start, (?P<end>\d+) at end$"
+GUEST_LINE = r"^\[{}\] (.*)$"  # when there are several guests
 ALL_ENDED = r"^\[axvm\] all VMs ended: (?P<result>success|failure)"
 KEYS_SUMMARY, KEYS_STOP = "\x1ds", "\x1dx"  # commands after Ctrl-]
 
-# ---- the built-in guest `bench` ----
+# ---- the built-in guests ----
+SELFTEST_GOOD = r"# \d+ checks, 0 failed"
 BENCH = r"^(?:\S+: )?BENCH (?P<what>\S+) (?P<count>\d+) ns$"
 
 # ---- tools/guest-init ----
