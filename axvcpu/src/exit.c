@@ -9,7 +9,7 @@ static const char *const names[AX_EXIT_COUNT] = {AX_EXIT_LIST(EXIT_NAME)};
 
 // The [complete] marks of exit.h. Kinds that are not named here wait for nothing. An MMIO access
 // may also turn out to hit RAM that is mapped on demand, which is answered by a retry.
-static const uint8_t completions[AX_EXIT_COUNT] = {
+const uint8_t axvcpu_completions[AX_EXIT_COUNT] = {
     [AX_EXIT_HYPERCALL] = AX_COMPLETE_CALL,
     [AX_EXIT_MMIO_READ] = AX_COMPLETE_READ | AX_COMPLETE_RETRY,
     [AX_EXIT_MMIO_WRITE] = AX_COMPLETE_WRITE | AX_COMPLETE_RETRY,
@@ -25,9 +25,4 @@ static const uint8_t completions[AX_EXIT_COUNT] = {
 const char *axvcpu_exit_name(AxVCpuExitReason reason)
 {
     return (unsigned)reason < AX_EXIT_COUNT ? names[reason] : "?";
-}
-
-uint8_t axvcpu_completions_of(AxVCpuExitReason reason)
-{
-    return (unsigned)reason < AX_EXIT_COUNT ? completions[reason] : 0;
 }

@@ -64,8 +64,8 @@ typedef enum AxCompletion {
     AX_COMPLETE_RETRY = 1 << 3,
 } AxCompletion;
 
-/* Set of AxCompletion that `reason` accepts; 0 for a value that is no exit kind. */
-uint8_t axvcpu_completions_of(AxVCpuExitReason reason);
+/* Set of AxCompletion that each kind accepts. */
+extern const uint8_t axvcpu_completions[AX_EXIT_COUNT];
 
 /* ---- events: as the functions of event.h without a check of the number; true on a change ---- */
 

@@ -101,11 +101,13 @@ static AxError enter(AxVCpu *vcpu)
     if (error != AX_OK) {
         return error;
     }
-    if ((unsigned)vcpu->exit.reason >= AX_EXIT_COUNT) {
+    const unsigned reason = vcpu->exit.reason;
+
+    if (reason >= AX_EXIT_COUNT) {
         return AX_EBACKEND;
     }
-    axvcpu_count(&vcpu->stats.exits[vcpu->exit.reason], 1);
-    vcpu->answers_due = axvcpu_completions_of(vcpu->exit.reason);
+    axvcpu_count(&vcpu->stats.exits[reason], 1);
+    vcpu->answers_due = axvcpu_completions[reason];
     return AX_OK;
 }
 
