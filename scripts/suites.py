@@ -23,6 +23,7 @@ import machine
 sys.path.insert(0, str(machine.ROOT / "tests" / "system"))
 sys.path.insert(0, str(machine.ROOT / "tools"))
 import bench  # noqa: E402  (these need the paths above)
+import consumer_cases  # noqa: E402
 import driver  # noqa: E402
 import host_cases  # noqa: E402
 import linux_cases  # noqa: E402
@@ -185,7 +186,7 @@ def suite_coverage(report):
 
 
 def suite_build(report):
-    """everything with gcc and clang, for this machine and freestanding, warnings are errors"""
+    """everything with gcc and clang, hosted and freestanding, warnings are errors; as others take it"""
     for compiler in COMPILERS:
         report.case("build", f"host {compiler}", lambda: host_build(f"host-{compiler}", (), compiler) and None)
         for arch in CROSS_ARCHS:
@@ -200,6 +201,7 @@ def suite_build(report):
                 if not meson_test(report, "build", build_dir):
                     raise driver.CaseFailed("its tests did not run")
             report.case("build", f"{arch} {compiler}", cross)
+    run_cases(report, "build", consumer_cases.cases)
 
 
 def suite_fuzz(report):
