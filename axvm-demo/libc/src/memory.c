@@ -49,17 +49,28 @@ static void copy_turns(Word *dst, const Word *src, size_t turns)
     }
 }
 
+static void copy_words(Word *dst, const Word *src, size_t words)
+{
+    for (size_t i = 0; i < words; i++) {
+        dst[i] = src[i];
+    }
+}
+
 static void copy_up(uint8_t *dst, const uint8_t *src, size_t size)
 {
-    if (size >= 2 * TURN && same_phase(dst, src)) {
+    if (size >= 2 * WORD && same_phase(dst, src)) {
         const size_t head = gap(dst, WORD);
         const size_t body = (size - head) & ~(TURN - 1);
+        const size_t words = (size - head - body) / WORD;
 
         copy_bytes(dst, src, head);
         copy_turns((void *)(dst + head), (const void *)(src + head), body / TURN);
         dst += head + body;
         src += head + body;
-        size -= head + body;
+        copy_words((void *)dst, (const void *)src, words);
+        dst += words * WORD;
+        src += words * WORD;
+        size -= head + body + words * WORD;
     }
     copy_bytes(dst, src, size);
 }
