@@ -19,6 +19,7 @@ import guest
 import machine
 
 DEFAULT_TIMEOUT = 120
+MAX_VCPUS = 8  # axvm/include/axvm/config.h
 TAIL_SIZE = 65536
 
 
@@ -58,6 +59,12 @@ def positive(text):
     return int(text)
 
 
+def vcpu_count(text):
+    if text not in map(str, range(1, MAX_VCPUS + 1)):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 to {MAX_VCPUS}")
+    return int(text)
+
+
 def arguments(argv):
     names = "\n".join(f"  {name:12} {entry.about}" for name, entry in GUESTS.items())
     parser = Parser(prog="demo.sh", description=__doc__, allow_abbrev=False,
@@ -65,7 +72,7 @@ def arguments(argv):
                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("arch", nargs="?", default="aarch64", metavar="ARCH", help="default: %(default)s")
     parser.add_argument("guest", nargs="?", metavar="GUEST", help="default: builtin")
-    parser.add_argument("--vcpus", type=positive, metavar="N", help="number of virtual CPUs of the guest")
+    parser.add_argument("--vcpus", type=vcpu_count, metavar="N", help=f"number of virtual CPUs of the guest, 1 to {MAX_VCPUS}")
     parser.add_argument("--cpu", metavar="MODEL", help="the emulator's CPU model, like cortex-a72 or max")
     parser.add_argument("--timeout", type=positive, metavar="S",
                         help=f"stop after S seconds (default: {DEFAULT_TIMEOUT}, none for a shell)")
@@ -88,6 +95,8 @@ def check_arguments(args):
         raise UsageError("give a guest or --bundle, not both")
     if args.bundle and not args.bundle.is_file():
         raise UsageError(f"no such file '{args.bundle}'")
+    if args.bundle and not args.bundle.stat().st_size:
+        raise UsageError(f"'{args.bundle}' is empty")
     args.guest = args.guest or "builtin"
     if args.guest not in GUESTS:
         raise UsageError(f"no such guest '{args.guest}'; guests: {', '.join(GUESTS)}")
@@ -169,6 +178,9 @@ def run(args, command):
         except KeyboardInterrupt:
             stop(emulator)
             return 130
+    if status:
+        print(f"demo.sh: {command[0]} ended with status {status}", file=sys.stderr)
+        return 1
     if not machine.ended_well(status, output):
         print("demo.sh: not every VM ended well", file=sys.stderr)
         return 1

@@ -80,6 +80,23 @@ def run_demo_script(_arch, _image):
         check_summary(console)
 
 
+def run_demo_script_refused(arch, words, pattern, image):
+    """What only the emulator or the hypervisor can refuse: they say why, the status is 1."""
+    del image
+    command = [machine.ROOT / "scripts" / "demo.sh", arch, *words]
+    with driver.Console("system-demo.sh-refused", command, BOOT_TIMEOUT * 2) as console:
+        status = console.finish()
+        console.search(pattern)
+        if status != 1:
+            console.fail(f"demo.sh ended with status {status}")
+
+
+def no_bundle():
+    path = driver.scratch("no.bundle")
+    path.write_text("nothing that is known\n")
+    return path
+
+
 def refused(console, pattern):
     """The hypervisor says in one line what is wrong, and ends without starting a VM."""
     status = console.finish()
@@ -262,6 +279,10 @@ def cases(arch):
         yield f"self-test on {cpu}", bind(run_selftest, arch, cpu)
     yield "hello", bind(run_hello, arch)
     yield "scripts/demo.sh", bind(run_demo_script, arch)
+    yield "scripts/demo.sh with a file that is no bundle", bind(
+        run_demo_script_refused, arch, ["--bundle", no_bundle()], expected.ERROR.format("bundle"))
+    yield "scripts/demo.sh with a CPU that is none", bind(
+        run_demo_script_refused, arch, ["--cpu", "abacus"], r"^demo.sh: .*ended with status [1-9]")
     yield "raw guest from a bundle", bind(run_raw_bundle, arch)
     yield "two VMs from a bundle", bind(run_two_vms, arch)
     for words, pattern in BAD_OPTIONS:

@@ -15,6 +15,8 @@ import guest  # noqa: E402
 import machine  # noqa: E402
 
 SCRIPTS = tools_path.ROOT / "scripts"
+EMPTY_FILE = tempfile.NamedTemporaryFile()
+EMPTY = EMPTY_FILE.name
 
 
 def run(script, *words, **kwargs):
@@ -26,10 +28,17 @@ class Options(unittest.TestCase):
         ("demo.sh", ["mips"], "demo.sh: no such architecture 'mips'; architectures: aarch64"),
         ("demo.sh", ["aarch64", "foo"], "demo.sh: no such guest 'foo'; guests: builtin, hello, bench, linux, linux-shell"),
         ("demo.sh", ["--frobnicate"], "demo.sh: unrecognized arguments: --frobnicate"),
-        ("demo.sh", ["--vcpus", "none"], "demo.sh: argument --vcpus: 'none' is not a positive number"),
+        ("demo.sh", ["aarch64", "hello", "more"], "demo.sh: unrecognized arguments: more"),
+        ("demo.sh", ["--vcpus", "none"], "demo.sh: argument --vcpus: 'none' is not a number from 1 to 8"),
+        ("demo.sh", ["--vcpus", "0"], "demo.sh: argument --vcpus: '0' is not a number from 1 to 8"),
+        ("demo.sh", ["--vcpus", "9"], "demo.sh: argument --vcpus: '9' is not a number from 1 to 8"),
+        ("demo.sh", ["--vcpus", "-1"], "demo.sh: argument --vcpus: '-1' is not a number from 1 to 8"),
+        ("demo.sh", ["--compiler", "tcc"], "demo.sh: argument --compiler: invalid choice: 'tcc'"),
         ("demo.sh", ["--timeout", "0"], "demo.sh: argument --timeout: '0' is not a positive number"),
         ("demo.sh", ["--mem"], "demo.sh: argument --mem: expected one argument"),
         ("demo.sh", ["--bundle", "/nonexistent"], "demo.sh: no such file '/nonexistent'"),
+        ("demo.sh", ["--bundle", "/"], "demo.sh: no such file '/'"),
+        ("demo.sh", ["--bundle", EMPTY], f"demo.sh: '{EMPTY}' is empty"),
         ("demo.sh", ["aarch64", "linux", "--bundle", "x"], "demo.sh: give a guest or --bundle, not both"),
         ("demo.sh", ["--append", "quiet"], "demo.sh: guest 'builtin' takes no"),
         ("test.sh", ["everything"], "test.sh: no such suite 'everything'; suites: unit, coverage, build"),
@@ -42,6 +51,8 @@ class Options(unittest.TestCase):
                 done = run(script, *words)
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
                 self.assertTrue(done.stderr.startswith(message), done.stderr)
+                if script != "setup.sh":  # it is short enough to show its usage
+                    self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
 
     def test_every_script_has_help(self):
         for script in ("demo.sh", "test.sh", "setup.sh"):
