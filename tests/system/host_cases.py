@@ -241,6 +241,21 @@ def run_two_selftests(arch, pcpus, image):
                 console.fail(f"{name} does not say that its checks passed")
 
 
+ASKS = (0xD2A12001, 0x528007E2, 0xB9000022)  # writes '?' to its console at 0x09000000, no newline
+ASKS_AND_LOOPS = Vm(code(*ASKS, 0x14000000))  # b .
+ASKS_AND_WAITS = Vm(code(*ASKS, 0xD503207F, 0x17FFFFFF))  # 1: wfi; b 1b
+
+
+def run_prompt(arch, vm, image):
+    """What one of several guests writes without ending the line is seen all the same."""
+    with emulator("prompt", arch, image, TIMEOUT, bundle("prompt", vm, Vm(POWER_OFF))) as console:
+        console.expect(r"^\[vm0\] \?")
+        console.ask(expected.KEYS_SUMMARY, r'^\[axvm\] vm 1 "vm1": ended: power-off$')
+        console.send(expected.KEYS_STOP)
+        console.finish()
+        console.search(expected.ALL_ENDED)
+
+
 def cases(arch):
     bind = functools.partial
     yield "VM in identical memory", bind(run_lent_memory, arch, ALL_LENT)
@@ -253,5 +268,7 @@ def cases(arch):
         yield f"both CPUs off, on {pcpus}", bind(run_last_cpu_off, arch, Vm(ALL_CPUS_GO_OFF, cpus=2), pcpus)
     for vcpus, pcpus in ((1, 1), (2, 1), (8, 1), (2, 2), (8, 2), (2, 4), (8, 4)):
         yield f"self-test with {vcpus} vCPUs on {pcpus} CPUs", bind(run_selftest, arch, vcpus, pcpus)
+    yield "prompt of a guest that waits", bind(run_prompt, arch, ASKS_AND_WAITS)
+    yield "prompt of a guest that loops", bind(run_prompt, arch, ASKS_AND_LOOPS)
     for pcpus in (1, 4):
         yield f"two self-tests at once on {pcpus} CPUs", bind(run_two_selftests, arch, pcpus)
