@@ -2,6 +2,7 @@
 """axvm-demo in the emulator: the built-in guest, and everything that may be wrong from outside."""
 import functools
 import re
+import subprocess
 
 import driver
 import expectations as expected
@@ -273,6 +274,51 @@ def run_with_gicv2(arch, image):
         refused(console, "(?:GIC|gic)")
 
 
+# ---- the machine's own device tree ----
+
+def machine_tree(arch):
+    """The device tree that the emulator gives, parsed."""
+    path = driver.scratch("machine.dtb")
+    command = machine.command(arch, "none")
+    command[command.index("-M") + 1] += f",dumpdtb={path}"
+    kernel = command.index("-kernel")
+    del command[kernel:kernel + 2]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True,
+                   timeout=ERROR_TIMEOUT)
+    return fdt.parse(path.read_bytes())
+
+
+def child(root, name):
+    return next(node for node in root.children if node.name.split("@")[0] == name)
+
+
+def without_node(name):
+    return lambda root: root.children.remove(child(root, name))
+
+
+def with_node_prop(name, prop, value):
+    return lambda root: child(root, name).props.update({prop: value})
+
+
+# (what is wrong, the change that makes it so, what the error must name)
+BAD_TREES = [
+    ("without an interrupt controller", without_node("intc"), "GICv3"),
+    ("with half a GIC region", with_node_prop("intc", "reg", fdt.u32(0, 0x08000000, 0)), "GICv3.*reg"),
+    ("without a timer", without_node("timer"), "timer"),
+    ("with a timer without interrupts", with_node_prop("timer", "interrupts", b""), "timer"),
+    ("with a UART without interrupts", with_node_prop("pl011", "interrupts", fdt.u32(0)), "PL011"),
+    ("with a CPU without a number", lambda root: child(child(root, "cpus"), "cpu").props.pop("reg"), "cpus"),
+]
+
+
+def run_bad_tree(arch, name, change, pattern, image):
+    root = machine_tree(arch)
+    change(root)
+    path = driver.scratch("bad.dtb")
+    path.write_bytes(fdt.serialise(root))
+    run_bad(arch, f"tree-{name}", pattern, image, extra=("-dtb", str(path)))
+
+
 def cases(arch):
     bind = functools.partial
     for cpu in ("cortex-a72", "max"):
@@ -289,6 +335,8 @@ def cases(arch):
         yield f"option {words}", bind(run_bad_options, arch, words, pattern)
     yield "machine without EL2", bind(run_without_el2, arch)
     yield "machine with a GICv2", bind(run_with_gicv2, arch)
+    for name, change, pattern in BAD_TREES:
+        yield f"machine {name}", bind(run_bad_tree, arch, name, change, pattern)
     for name, victim in BAD_GUESTS:
         yield f"beside a guest that {name}", bind(run_bad_guest, arch, name, victim)
     for name, make, pattern in BAD_BUNDLES:
