@@ -80,6 +80,17 @@ def run_load(arch, image):
         system_cases.check_summary(console)
 
 
+def run_smp(arch, vcpus, cpus, image):
+    """All vCPUs come up, work, sleep and go down, on as many CPUs or on fewer."""
+    bundle = linux_bundle(arch, f"linux-smp-{vcpus}-{cpus}", "axvm.load")
+    with driver.emulator(f"linux-smp-{vcpus}-{cpus}", arch, image, BOOT_TIMEOUT, bundle,
+                         options=f"axvm.vcpus={vcpus}", extra=("-smp", str(cpus))) as console:
+        check_ready(console, arch, vcpus)
+        console.expect(rf"^LOAD-DONE cpus={vcpus} ")
+        system_cases.check_summary(console)
+        console.search(r'^\[axvm\] vm \d+ "linux": ended: power-off')
+
+
 def run_demo_script(arch, image):
     del image
     command = [machine.ROOT / "scripts" / "demo.sh", arch, "linux"]
@@ -151,6 +162,8 @@ def cases(arch):
     yield "boot on max", bind(run_boot, arch, "max")
     yield "scripts/demo.sh", bind(run_demo_script, arch)
     yield "load", bind(run_load, arch)
+    for vcpus, cpus in ((2, 2), (4, 1), (4, 2)):
+        yield f"{vcpus} vCPUs on {cpus} CPUs", bind(run_smp, arch, vcpus, cpus)
     yield "reboot", bind(run_reboot, arch)
     yield "shell", bind(run_shell, arch)
     yield "stop from outside", bind(run_stop, arch)
