@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Count the instructions that an emulator run executes, with a TCG plugin built here."""
+"""Count the instructions that an emulator run executes, with a TCG plugin built here.
+
+Virtual time is bound to instructions, so that the number of timer ticks, and with it the count, does
+not depend on how busy this machine is.
+"""
 import re
 
 import driver
@@ -7,6 +11,7 @@ import machine
 
 SOURCE = machine.ROOT / "tests" / "system" / "insn-count" / "insncount.c"
 CMDLINE = "console=ttyAMA0 quiet panic=-1"
+ICOUNT = ["-icount", "shift=0,sleep=off"]
 
 
 def plugin():
@@ -29,7 +34,7 @@ def count(name, command, path, timeout):
     """Run `command` to its end with the plugin; returns the number of instructions."""
     output = driver.scratch(f"{name}.plugin")
     output.unlink(missing_ok=True)
-    with driver.Console(name, [*command, "-plugin", str(path), "-d", "plugin", "-D", str(output)],
+    with driver.Console(name, [*command, *ICOUNT, "-plugin", str(path), "-d", "plugin", "-D", str(output)],
                         timeout) as console:
         status = console.finish()
         if status:
