@@ -90,8 +90,6 @@ static uint8_t active_priority_count(uint64_t vtr)
 
 void aarch64_features_read(Aarch64Features *features)
 {
-    const uint64_t pfr0 = ARM_READ(ID_AA64PFR0_EL1);
-    const uint64_t pfr1 = ARM_READ(ID_AA64PFR1_EL1);
     const uint64_t mmfr0 = ARM_READ(ID_AA64MMFR0_EL1);
     const uint64_t mmfr1 = ARM_READ(ID_AA64MMFR1_EL1);
     const uint64_t vtr = ARM_READ(ICH_VTR_EL2);
@@ -101,10 +99,6 @@ void aarch64_features_read(Aarch64Features *features)
         .vmid_bits = arm_get(mmfr1, ID_AA64MMFR1_EL1_VMIDBITS) == 2 ? 16 : 8,
         .lr_count = list_register_count(vtr),
         .apr_count = active_priority_count(vtr),
-        .has_sve = (pfr0 & ID_AA64PFR0_EL1_SVE) != 0,
-        .has_sme = (pfr1 & ID_AA64PFR1_EL1_SME) != 0,
-        .has_vhe = (mmfr1 & ID_AA64MMFR1_EL1_VH) != 0,
-        .has_mte = (pfr1 & ID_AA64PFR1_EL1_MTE) != 0,
         .has_fgt = (mmfr0 & ID_AA64MMFR0_EL1_FGT) != 0,
         .has_hcx = (mmfr1 & ID_AA64MMFR1_EL1_HCX) != 0,
     };

@@ -109,7 +109,6 @@ static AxError bind(void *arch, void *percpu_arch)
         return error;
     }
     vcpu->percpu = percpu;
-    percpu->loaded = vcpu;
     ARM_WRITE(VTCR_EL2, aarch64_vtcr(&percpu->features, vcpu->ept));
     ARM_WRITE(VTTBR_EL2, aarch64_vttbr(vcpu->ept, vmid));
     flush_sibling(vcpu, vmid);
@@ -133,7 +132,6 @@ static AxError unbind(void *arch)
     ARM_WRITE(VTCR_EL2, percpu->host.vtcr);
     arm_isb();
     aarch64_vmid_release(vcpu->ept);
-    percpu->loaded = NULL;
     vcpu->percpu = NULL;
     return AX_OK;
 }

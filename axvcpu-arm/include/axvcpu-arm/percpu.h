@@ -4,18 +4,12 @@
 
 #include <axvcpu/arch.h>
 
-typedef struct Aarch64VCpu Aarch64VCpu;
-
 /* What the CPU can do, read from its ID registers once at enable. */
 typedef struct Aarch64Features {
     uint8_t pa_bits;   /* ID_AA64MMFR0_EL1.PARange in bits, at most 48 without LPA2 */
     uint8_t vmid_bits; /* 8 or 16 */
     uint8_t lr_count;  /* list registers, 1..16 */
     uint8_t apr_count; /* words of ICH_AP0R/AP1R: 1, 2 or 4 */
-    bool has_sve;
-    bool has_sme;
-    bool has_vhe;
-    bool has_mte;
     bool has_fgt;
     bool has_hcx;
 } Aarch64Features;
@@ -61,7 +55,6 @@ typedef struct Aarch64PerCpu {
     bool enabled;
     Aarch64Features features;
     Aarch64Host host;
-    Aarch64VCpu *loaded; /* the vCPU whose EL1 state is in the registers */
     Aarch64Resident resident[AARCH64_RESIDENT_COUNT];
 } Aarch64PerCpu;
 

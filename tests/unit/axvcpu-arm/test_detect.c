@@ -136,11 +136,7 @@ static void extensions_are_seen_one_by_one(void **state)
         uint64_t mask;
         size_t flag;
     } cases[] = {
-        {ARM_REG_ID_AA64PFR0_EL1, ID_AA64PFR0_EL1_SVE, offsetof(Aarch64Features, has_sve)},
-        {ARM_REG_ID_AA64PFR1_EL1, ID_AA64PFR1_EL1_SME, offsetof(Aarch64Features, has_sme)},
-        {ARM_REG_ID_AA64PFR1_EL1, ID_AA64PFR1_EL1_MTE, offsetof(Aarch64Features, has_mte)},
         {ARM_REG_ID_AA64MMFR0_EL1, ID_AA64MMFR0_EL1_FGT, offsetof(Aarch64Features, has_fgt)},
-        {ARM_REG_ID_AA64MMFR1_EL1, ID_AA64MMFR1_EL1_VH, offsetof(Aarch64Features, has_vhe)},
         {ARM_REG_ID_AA64MMFR1_EL1, ID_AA64MMFR1_EL1_HCX, offsetof(Aarch64Features, has_hcx)},
     };
     const size_t count = sizeof(cases) / sizeof(cases[0]);

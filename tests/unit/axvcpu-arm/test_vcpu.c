@@ -155,14 +155,12 @@ static void bind_loads_what_hardware_translates_with(void **state)
     assert_int_equal(arm_sim.reg[ARM_REG_VTTBR_EL2] & VTTBR_EL2_BADDR, ROOT_BASE);
     assert_int_not_equal(arm_get(arm_sim.reg[ARM_REG_VTTBR_EL2], VTTBR_EL2_VMID), 0);
     assert_int_equal(arm_sim.reg[ARM_REG_VMPIDR_EL2], ARM_BIT(31));
-    assert_ptr_equal(f.percpu.loaded, &f.vcpu);
     assert_ptr_equal(f.vcpu.percpu, &f.percpu);
 
     assert_int_equal(aarch64_vcpu_ops.unbind(&f.vcpu), AX_OK);
     assert_int_equal(arm_sim.reg[ARM_REG_HCR_EL2], HCR_EL2_IMO);
     assert_int_equal(arm_sim.reg[ARM_REG_VTTBR_EL2], f.percpu.host.vttbr);
     assert_int_equal(arm_sim.reg[ARM_REG_VTCR_EL2], f.percpu.host.vtcr);
-    assert_null(f.percpu.loaded);
     assert_null(f.vcpu.percpu);
 }
 
