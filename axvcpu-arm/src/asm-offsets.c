@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "arm.h"
-#include "asm_define.h"
 
 void aarch64_asm_offsets(void);
 

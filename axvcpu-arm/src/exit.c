@@ -333,6 +333,9 @@ static bool is_call(const AxVCpuExit *exit)
 
 AxError aarch64_complete_call(void *arch, const AxVCpuExit *exit, AxError result, uint64_t value)
 {
+    if (exit->reason == AX_EXIT_SEND_IPI) {
+        return AX_OK; // a register that was written tells nothing
+    }
     if (!is_call(exit) || (unsigned)result >= AX_ERROR_COUNT) {
         return AX_EINVAL;
     }
@@ -350,6 +353,7 @@ AxError aarch64_complete_fault(void *arch, const AxVCpuExit *exit)
         return aarch64_complete_call(vcpu, exit, AX_ENOTSUP, 0);
     }
     switch (exit->reason) {
+    case AX_EXIT_SEND_IPI: return AX_OK;
     case AX_EXIT_SYSREG_READ:
     case AX_EXIT_SYSREG_WRITE: aarch64_inject_undefined(vcpu); return AX_OK;
     case AX_EXIT_MMIO_READ:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The only FP instructions of the backend. CPTR_EL2 lets them through when they are called.
 #include "asm-offsets.h"
-#include "asm.h"
+#include <axvcpu/asm.inc>
 
 .arch armv8-a+fp+simd
 

@@ -3,7 +3,7 @@
 // the caller saves. SP_EL2 is the host's stack all the time; at an exit it holds what
 // aarch64_world_switch pushed: x29, x30, x18, and the address of the guest's registers.
 #include "asm-offsets.h"
-#include "asm.h"
+#include <axvcpu/asm.inc>
 
 #define FRAME_SIZE 32
 #define FRAME_X18  16

@@ -164,6 +164,39 @@ void axvcpu_events_post_nmi(AxEvents *events)
     announce(events, AX_EVENT_NMI);
 }
 
+static uint32_t everything_of(const AxFence *fence)
+{
+    return (fence->instructions ? FENCE_INSTRUCTIONS : 0) |
+           (fence->translations ? FENCE_TRANSLATIONS : 0) | (fence->nested ? FENCE_NESTED : 0);
+}
+
+// Only one fence of translations keeps its range and address space: a queue would have an end, too.
+static bool keep_range(AxEvents *events, const AxFence *fence)
+{
+    uint32_t expected = SLOT_FREE;
+
+    if (!fence->translations || (!fence->has_asid && fence->size == 0) ||
+        !atomic_compare_exchange_strong_explicit(&events->fence_slot, &expected, SLOT_WRITING,
+                                                 memory_order_acquire, memory_order_relaxed)) {
+        return false;
+    }
+    events->fence = *fence;
+    atomic_store_explicit(&events->fence_slot, SLOT_FULL, memory_order_release);
+    return true;
+}
+
+AxError axvcpu_events_post_fence(AxEvents *events, const AxFence *fence)
+{
+    if (fence == NULL || everything_of(fence) == 0) {
+        return AX_EINVAL;
+    }
+    if (!keep_range(events, fence)) {
+        atomic_fetch_or_explicit(&events->fences, everything_of(fence), memory_order_release);
+    }
+    announce(events, AX_EVENT_FENCE);
+    return AX_OK;
+}
+
 void axvcpu_events_post_kick(AxEvents *events)
 {
     announce(events, AX_EVENT_KICK);

@@ -6,6 +6,11 @@
 
 enum { SLOT_FREE, SLOT_WRITING, SLOT_FULL };
 
+// Bits of AxEvents.fences.
+#define FENCE_INSTRUCTIONS (UINT32_C(1) << 0)
+#define FENCE_TRANSLATIONS (UINT32_C(1) << 1)
+#define FENCE_NESTED       (UINT32_C(1) << 2)
+
 _Static_assert(AX_IRQ_COUNT % 64 == 0, "the bitmaps consist of whole words");
 _Static_assert(AX_IRQ_WORDS <= 32, "used_words has a bit for each word");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "events are lock-free");

@@ -45,6 +45,31 @@ bool axvcpu_events_take_exception(AxEvents *events, AxException *out)
     return true;
 }
 
+static bool take_range(AxEvents *events, AxFence *out)
+{
+    if (atomic_load_explicit(&events->fence_slot, memory_order_acquire) != SLOT_FULL) {
+        return false;
+    }
+    *out = events->fence;
+    atomic_store_explicit(&events->fence_slot, SLOT_FREE, memory_order_release);
+    return true;
+}
+
+bool axvcpu_events_take_fence(AxEvents *events, AxFence *out)
+{
+    const uint32_t all = atomic_exchange_explicit(&events->fences, 0, memory_order_acquire);
+
+    if (all == 0) {
+        return take_range(events, out);
+    }
+    *out = (AxFence){
+        .instructions = (all & FENCE_INSTRUCTIONS) != 0,
+        .translations = (all & FENCE_TRANSLATIONS) != 0,
+        .nested = (all & FENCE_NESTED) != 0,
+    };
+    return true;
+}
+
 bool axvcpu_events_any(const AxEvents *events)
 {
     // A change of interrupt bits alone ends no wait; it must leave something signalled.

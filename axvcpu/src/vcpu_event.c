@@ -139,6 +139,27 @@ void axvcpu_kick(AxVCpu *vcpu)
     }
 }
 
+AxError axvcpu_fence(AxVCpu *vcpu, const AxFence *fence)
+{
+    AxError error = check_post(vcpu, 0);
+
+    if (error == AX_OK) {
+        error = axvcpu_events_post_fence(&vcpu->events, fence);
+    }
+    return error != AX_OK ? error : posted(vcpu, true);
+}
+
+// The summary bit goes when the backend looks, after the guest was left; the fence itself is carried
+// out before it is entered again.
+void axvcpu_fence_wait(const AxVCpu *vcpu)
+{
+    const _Atomic uint32_t *summary = &vcpu->events.summary;
+
+    while ((atomic_load_explicit(summary, memory_order_seq_cst) & AX_EVENT_FENCE) != 0 &&
+           axvcpu_raw_state(vcpu) == AX_VCPU_RUNNING) {
+    }
+}
+
 // ---- waiting ----
 
 // The backend may be asked only about a vCPU that exists and does not run.

@@ -2,6 +2,7 @@
 #include "hal.h"
 
 #include "log.h"
+#include "pcpu.h"
 #include "platform.h"
 
 #include <axvm/lock.h>
@@ -71,6 +72,12 @@ static void hal_irq_set_active(void *ctx, uint64_t vector, bool active)
     irq_set_active(vector, active);
 }
 
+static void hal_set_deadline(void *ctx, uint64_t deadline_ns)
+{
+    (void)ctx;
+    pcpu_set_deadline(deadline_ns);
+}
+
 static AxPCpuId hal_this_pcpu(void *ctx)
 {
     (void)ctx;
@@ -108,6 +115,7 @@ const AxVCpuHal demo_hal = {
     .irq_fetch = hal_irq_fetch,
     .irq_handler = hal_irq_handler,
     .irq_set_active = hal_irq_set_active,
+    .set_deadline = hal_set_deadline,
     .this_pcpu = hal_this_pcpu,
     .now_ns = hal_now_ns,
     .kick_pcpu = hal_kick_pcpu,

@@ -20,6 +20,8 @@ typedef struct Pcpu {
     // the lock, so that a VM that is taken apart is seen to be in use.
     _Atomic uint32_t current;
     uint64_t slice_end;
+    uint64_t sched_deadline; // when to look again; SCHED_NEVER
+    uint64_t guest_deadline; // timer of the bound vCPU that no hardware keeps; SCHED_NEVER
     _Atomic bool online;
 } Pcpu;
 
@@ -73,6 +75,8 @@ static bool start_here(AxPCpuId id)
         return false;
     }
     pcpu->id = id;
+    pcpu->guest_deadline = SCHED_NEVER;
+    pcpu->sched_deadline = SCHED_NEVER;
     atomic_store_explicit(&pcpu->current, SCHED_NONE, memory_order_relaxed);
     atomic_store_explicit(&pcpu->online, true, memory_order_release);
     return true;
@@ -140,6 +144,21 @@ void pcpu_stop_all(void)
 }
 
 // ---- running ----
+
+static void arm_timer(const Pcpu *pcpu)
+{
+    const bool guest_first = pcpu->guest_deadline < pcpu->sched_deadline;
+
+    time_arm(guest_first ? pcpu->guest_deadline : pcpu->sched_deadline);
+}
+
+void pcpu_set_deadline(uint64_t deadline_ns)
+{
+    Pcpu *pcpu = &pcpus[this_pcpu()];
+
+    pcpu->guest_deadline = deadline_ns;
+    arm_timer(pcpu);
+}
 
 static void release_current(Pcpu *pcpu)
 {
@@ -248,7 +267,7 @@ static bool decide(Pcpu *pcpu, uint32_t *next)
     const SchedView view = look(pcpu);
 
     *next = sched_pick(&view);
-    time_arm(sched_timer(&view, *next));
+    pcpu->sched_deadline = sched_timer(&view, *next);
     if (*next != view.current) {
         release_current(pcpu);
         atomic_store_explicit(&pcpu->current, *next, memory_order_release);
@@ -256,6 +275,7 @@ static bool decide(Pcpu *pcpu, uint32_t *next)
     if (view.now_ns >= pcpu->slice_end) {
         pcpu->slice_end = view.now_ns + SCHED_SLICE_NS;
     }
+    arm_timer(pcpu);
     return true;
 }
 

@@ -17,6 +17,8 @@ void pcpu_run_all(void);
 void pcpu_notice(uint32_t rank);
 /* A guest began a line, which the boot CPU has to see to (vms_flush). Any pCPU. */
 void pcpu_notice_line(void);
+/* AxVCpuHal.set_deadline for the calling pCPU. */
+void pcpu_set_deadline(uint64_t deadline_ns);
 /* Turns virtualization off everywhere. */
 void pcpu_stop_all(void);
 

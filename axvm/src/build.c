@@ -111,7 +111,7 @@ static AxError create_vcpu(AxVM *vm, AxVCpuId id)
     AxVMVCpu *self = &vm->vcpus[id];
     // Only the first starts with the description; others get what CPU_UP says.
     const GuestPhysAddr dtb = id == 0 ? vm->layout.fdt : ax_gpa(0);
-    const CreateConfig config = axvcpu_arch_create_config(id, dtb);
+    const CreateConfig config = axvcpu_arch_create_config(id, dtb, vm->counter_hz);
     const AxVCpuParams params = {
         .hal = vm->hal, .vm_id = vm->config.id, .id = id, .preferred_pcpu = AX_PCPU_NONE};
 
@@ -135,6 +135,8 @@ static AxError build_vcpus(AxVM *vm, const AxVMParams *params, const char **why)
         }
         vm->vcpu_count++;
     }
+    vm->memory.root.owner = vm;
+    vm->memory.root.recall = axvm_recall;
     return AX_OK;
 }
 
@@ -156,6 +158,7 @@ static void unbuild_vcpus(AxVM *vm)
     }
     axvm_free_bytes(vm->hal, vm->vcpus, vm->config.cpu_num * sizeof(AxVMVCpu));
     vm->vcpus = NULL;
+    vm->memory.root.recall = NULL;
 }
 
 AxError axvm_setup_vcpu(AxVM *vm, AxVMVCpu *self, GuestPhysAddr entry)

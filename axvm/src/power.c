@@ -112,7 +112,7 @@ AxError axvm_power_start(AxVM *vm, AxVMVCpu *self)
         error = axvm_setup_vcpu(vm, self, self->start);
     }
     if (error == AX_OK) {
-        error = axvcpu_set_reg(&self->vcpu, AX_REG_ARG(0), self->start_arg);
+        error = axvcpu_set_reg(&self->vcpu, AXVCPU_ARCH_START_ARG, self->start_arg);
     }
     if (error == AX_OK) {
         atomic_store_explicit(&self->power, AX_CPU_ON, memory_order_release);

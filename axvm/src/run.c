@@ -2,13 +2,6 @@
 /* The exit loop: what a guest asks for, answered by device, address space or sibling. */
 #include "vm_internal.h"
 
-// One call of axvm_run_vcpu.
-typedef struct Run {
-    AxVM *vm;
-    AxVMVCpu *self;
-    AxVCpu *vcpu;
-} Run;
-
 // What happens after an exit was treated.
 typedef enum Next {
     RESUME,  // into the guest again
@@ -16,12 +9,12 @@ typedef enum Next {
     FAILURE, // the guest cannot go on: the VM stops, the host sees why
 } Next;
 
-typedef AxError (*ExitHandler)(const Run *run, const AxVCpuExit *exit);
+typedef AxError (*ExitHandler)(const AxRun *run, const AxVCpuExit *exit);
 
 // ---- memory and registers ----
 
 // The address belongs to no device: RAM that is not mapped yet, or nothing.
-static AxError touch(const Run *run, GuestPhysAddr gpa, MappingFlags access)
+static AxError touch(const AxRun *run, GuestPhysAddr gpa, MappingFlags access)
 {
     const AxError error = axvm_handle_fault(&run->vm->memory, gpa, access);
 
@@ -31,7 +24,7 @@ static AxError touch(const Run *run, GuestPhysAddr gpa, MappingFlags access)
     return error == AX_ENOMEM ? error : axvcpu_complete_fault(run->vcpu);
 }
 
-static AxError on_mmio_read(const Run *run, const AxVCpuExit *exit)
+static AxError on_mmio_read(const AxRun *run, const AxVCpuExit *exit)
 {
     uint64_t value = 0;
     const AxError error = axvm_bus_read(&run->vm->mmio, run->vcpu, exit->mmio.addr.value,
@@ -44,7 +37,7 @@ static AxError on_mmio_read(const Run *run, const AxVCpuExit *exit)
                               : axvcpu_complete_fault(run->vcpu);
 }
 
-static AxError on_mmio_write(const Run *run, const AxVCpuExit *exit)
+static AxError on_mmio_write(const AxRun *run, const AxVCpuExit *exit)
 {
     const AxError error = axvm_bus_write(&run->vm->mmio, run->vcpu, exit->mmio.addr.value,
                                          exit->mmio.width, exit->mmio.data);
@@ -56,12 +49,12 @@ static AxError on_mmio_write(const Run *run, const AxVCpuExit *exit)
                               : axvcpu_complete_fault(run->vcpu);
 }
 
-static AxError on_page_fault(const Run *run, const AxVCpuExit *exit)
+static AxError on_page_fault(const AxRun *run, const AxVCpuExit *exit)
 {
     return touch(run, exit->page_fault.addr, exit->page_fault.access);
 }
 
-static AxError on_io_read(const Run *run, const AxVCpuExit *exit)
+static AxError on_io_read(const AxRun *run, const AxVCpuExit *exit)
 {
     uint64_t value = 0;
     const AxError error = axvm_bus_read(&run->vm->ports, run->vcpu, exit->io.port.number,
@@ -71,7 +64,7 @@ static AxError on_io_read(const Run *run, const AxVCpuExit *exit)
                           : axvcpu_complete_fault(run->vcpu);
 }
 
-static AxError on_io_write(const Run *run, const AxVCpuExit *exit)
+static AxError on_io_write(const AxRun *run, const AxVCpuExit *exit)
 {
     const AxError error = axvm_bus_write(&run->vm->ports, run->vcpu, exit->io.port.number,
                                          exit->io.width, exit->io.data);
@@ -80,12 +73,12 @@ static AxError on_io_write(const Run *run, const AxVCpuExit *exit)
 }
 
 // Ranges on this bus count registers, not bytes.
-static const AxBusRange *sysreg_range(const Run *run, SysRegAddr addr)
+static const AxBusRange *sysreg_range(const AxRun *run, SysRegAddr addr)
 {
     return axvm_bus_find(&run->vm->sysregs, addr.value, AX_WIDTH_BYTE);
 }
 
-static AxError on_sysreg_read(const Run *run, const AxVCpuExit *exit)
+static AxError on_sysreg_read(const AxRun *run, const AxVCpuExit *exit)
 {
     const AxBusRange *range = sysreg_range(run, exit->sysreg.addr);
     uint64_t value = 0;
@@ -98,7 +91,7 @@ static AxError on_sysreg_read(const Run *run, const AxVCpuExit *exit)
     return axvcpu_complete_read(run->vcpu, value);
 }
 
-static AxError on_sysreg_write(const Run *run, const AxVCpuExit *exit)
+static AxError on_sysreg_write(const AxRun *run, const AxVCpuExit *exit)
 {
     const AxBusRange *range = sysreg_range(run, exit->sysreg.addr);
 
@@ -112,7 +105,7 @@ static AxError on_sysreg_write(const Run *run, const AxVCpuExit *exit)
 
 // ---- calls ----
 
-static AxError on_hypercall(const Run *run, const AxVCpuExit *exit)
+static AxError on_hypercall(const AxRun *run, const AxVCpuExit *exit)
 {
     const AxVM *vm = run->vm;
     uint64_t result = 0;
@@ -125,7 +118,7 @@ static AxError on_hypercall(const Run *run, const AxVCpuExit *exit)
     return axvcpu_complete_call(run->vcpu, error, result);
 }
 
-static AxError on_cpu_up(const Run *run, const AxVCpuExit *exit)
+static AxError on_cpu_up(const AxRun *run, const AxVCpuExit *exit)
 {
     AxError error = AX_EFAULT;
 
@@ -136,7 +129,7 @@ static AxError on_cpu_up(const Run *run, const AxVCpuExit *exit)
     return axvcpu_complete_call(run->vcpu, error, 0);
 }
 
-static AxError on_cpu_status(const Run *run, const AxVCpuExit *exit)
+static AxError on_cpu_status(const AxRun *run, const AxVCpuExit *exit)
 {
     uint64_t status = 0;
     const AxError error = axvm_power_status(run->vm, exit->cpu_status.target_cpu,
@@ -145,35 +138,35 @@ static AxError on_cpu_status(const Run *run, const AxVCpuExit *exit)
     return axvcpu_complete_call(run->vcpu, error, status);
 }
 
-static AxError on_cpu_down(const Run *run, const AxVCpuExit *exit)
+static AxError on_cpu_down(const AxRun *run, const AxVCpuExit *exit)
 {
     (void)exit;
     axvm_power_down(run->vm, run->self);
     return AX_OK;
 }
 
-// As on a real board a message to nobody is lost without a sign.
-static AxError on_send_ipi(const Run *run, const AxVCpuExit *exit)
+static AxError on_send_ipi(const AxRun *run, const AxVCpuExit *exit)
 {
-    (void)run->vm->machine->send_ipi(run->vm->machine_state, run->vcpu, exit);
-    return AX_OK;
+    const AxError error = run->vm->machine->send_ipi(run->vm->machine_state, run->vcpu, exit);
+
+    return axvcpu_complete_call(run->vcpu, error, 0);
 }
 
-static AxError on_system_down(const Run *run, const AxVCpuExit *exit)
+static AxError on_system_down(const AxRun *run, const AxVCpuExit *exit)
 {
     (void)exit;
     (void)axvm_end(run->vm, AX_VM_STOP_POWER_OFF, NULL);
     return AX_OK;
 }
 
-static AxError on_system_reset(const Run *run, const AxVCpuExit *exit)
+static AxError on_system_reset(const AxRun *run, const AxVCpuExit *exit)
 {
     (void)exit;
     (void)axvm_end(run->vm, AX_VM_STOP_RESET, NULL);
     return AX_OK;
 }
 
-static AxError on_interrupt(const Run *run, const AxVCpuExit *exit)
+static AxError on_interrupt(const AxRun *run, const AxVCpuExit *exit)
 {
     const AxVCpuHal *hal = run->vm->hal;
 
@@ -181,7 +174,7 @@ static AxError on_interrupt(const Run *run, const AxVCpuExit *exit)
     return AX_OK;
 }
 
-static AxError on_none(const Run *run, const AxVCpuExit *exit)
+static AxError on_none(const AxRun *run, const AxVCpuExit *exit)
 {
     (void)run;
     (void)exit;
@@ -213,6 +206,9 @@ static const Treatment treatments[AX_EXIT_COUNT] = {
     [AX_EXIT_SYSTEM_RESET] = {on_system_reset, RETURN},
     [AX_EXIT_TRIPLE_FAULT] = {on_none, FAILURE},
     [AX_EXIT_SEND_IPI] = {on_send_ipi, RESUME},
+    [AX_EXIT_REMOTE_FENCE] = {axvm_on_remote_fence, RESUME},
+    [AX_EXIT_CONSOLE_WRITE] = {axvm_on_console_write, RESUME},
+    [AX_EXIT_CONSOLE_READ] = {axvm_on_console_read, RESUME},
     [AX_EXIT_INTERRUPT_END] = {on_none, RETURN},
     [AX_EXIT_INTERRUPT_WINDOW] = {on_none, RETURN},
     [AX_EXIT_EXCEPTION] = {on_none, RETURN},
@@ -224,7 +220,7 @@ static const Treatment treatments[AX_EXIT_COUNT] = {
 // ---- the loop ----
 
 // A vCPU whose backend failed lets go of its pCPU only by a reset.
-static void release(const Run *run)
+static void release(const AxRun *run)
 {
     const AxVCpuHal *hal = run->vm->hal;
     AxError error;
@@ -239,7 +235,7 @@ static void release(const Run *run)
     }
 }
 
-static AxError fail(const Run *run, AxError error, const AxVCpuExit *exit)
+static AxError fail(const AxRun *run, AxError error, const AxVCpuExit *exit)
 {
     const AxVMFailure failure = {.vcpu = axvcpu_id(run->vcpu), .error = error, .exit = *exit};
 
@@ -251,7 +247,7 @@ static AxError fail(const Run *run, AxError error, const AxVCpuExit *exit)
 static const AxVCpuExit nothing = {.reason = AX_EXIT_NOTHING};
 
 // One stay in the guest. *done: *exit is for the host.
-static AxError step(const Run *run, const AxVCpuExit **exit, bool *done)
+static AxError step(const AxRun *run, const AxVCpuExit **exit, bool *done)
 {
     AxError error = axvcpu_run(run->vcpu, exit);
 
@@ -272,7 +268,7 @@ static AxError step(const Run *run, const AxVCpuExit **exit, bool *done)
     return AX_OK;
 }
 
-static AxError run_until_exit(const Run *run, const AxVCpuExit **exit)
+static AxError run_until_exit(const AxRun *run, const AxVCpuExit **exit)
 {
     for (uint32_t i = 0; i < AX_RUN_EXITS && axvm_status(run->vm) == AX_VM_RUNNING; i++) {
         bool done = false;
@@ -286,13 +282,13 @@ static AxError run_until_exit(const Run *run, const AxVCpuExit **exit)
     return AX_OK;
 }
 
-static bool is_elsewhere(const Run *run, const AxPerCpu *percpu)
+static bool is_elsewhere(const AxRun *run, const AxPerCpu *percpu)
 {
     return run->vm->hal->this_pcpu(run->vm->hal->ctx) != percpu->id ||
            (axvcpu_is_bound(run->vcpu) && axvcpu_current(percpu) != run->vcpu);
 }
 
-static AxError bind(const Run *run, AxPerCpu *percpu)
+static AxError bind(const AxRun *run, AxPerCpu *percpu)
 {
     const AxError error = axvcpu_bind(run->vcpu, percpu);
 
@@ -300,7 +296,7 @@ static AxError bind(const Run *run, AxPerCpu *percpu)
     return axvcpu_state(run->vcpu) == AX_VCPU_INVALID ? fail(run, error, &nothing) : error;
 }
 
-static AxError enter_pcpu(const Run *run, AxPerCpu *percpu)
+static AxError enter_pcpu(const AxRun *run, AxPerCpu *percpu)
 {
     AxError error;
 
@@ -323,7 +319,7 @@ AxError axvm_run_vcpu(AxVM *vm, AxVCpuId id, AxPerCpu *percpu, const AxVCpuExit 
         return AX_ESTATE;
     }
 
-    const Run run = {.vm = vm, .self = &vm->vcpus[id], .vcpu = &vm->vcpus[id].vcpu};
+    const AxRun run = {.vm = vm, .self = &vm->vcpus[id], .vcpu = &vm->vcpus[id].vcpu};
     const AxError error = enter_pcpu(&run, percpu);
 
     return error == AX_OK ? run_until_exit(&run, exit) : error;

@@ -61,6 +61,8 @@ static void fill_in(AxVM *vm, const AxVMParams *params)
     vm->random_ctx = params->random_ctx;
     vm->power_on = params->power_on;
     vm->power_on_ctx = params->power_on_ctx;
+    vm->console = params->console;
+    vm->counter_hz = params->counter_hz;
     vm->trap_wait = params->trap_wait;
     vm->machine->defaults(&vm->config);
 }

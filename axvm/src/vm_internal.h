@@ -48,3 +48,23 @@ AX_MUST_CHECK AxError axvm_setup_vcpu(AxVM *vm, AxVMVCpu *self, GuestPhysAddr en
 
 /* Writes zeroes over what is mapped in [gpa, gpa + size). */
 void axvm_zero_guest(AxAddrSpace *as, GuestPhysAddr gpa, uint64_t size);
+
+/* ---- run.c ---- */
+
+/* One call of axvm_run_vcpu. Exit handlers complete what waits; an error of theirs ends the VM. */
+typedef struct AxRun {
+    AxVM *vm;
+    AxVMVCpu *self;
+    AxVCpu *vcpu;
+} AxRun;
+
+/* ---- fence.c ---- */
+
+AX_MUST_CHECK AxError axvm_on_remote_fence(const AxRun *run, const AxVCpuExit *exit);
+/* AxEptRoot.recall; the owner is the AxVM. */
+void axvm_recall(void *owner);
+
+/* ---- firmware_console.c ---- */
+
+AX_MUST_CHECK AxError axvm_on_console_write(const AxRun *run, const AxVCpuExit *exit);
+AX_MUST_CHECK AxError axvm_on_console_read(const AxRun *run, const AxVCpuExit *exit);

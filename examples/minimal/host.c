@@ -99,6 +99,12 @@ static void irq_set_active(void *ctx, uint64_t vector, bool active)
     (void)ctx, (void)vector, (void)active;
 }
 
+// The CPU has timers for guests.
+static void set_deadline(void *ctx, uint64_t deadline_ns)
+{
+    (void)ctx, (void)deadline_ns;
+}
+
 static AxPCpuId this_pcpu(void *ctx)
 {
     (void)ctx;
@@ -135,6 +141,7 @@ static const AxVCpuHal hal = {
     .irq_fetch = irq_fetch,
     .irq_handler = irq_handler,
     .irq_set_active = irq_set_active,
+    .set_deadline = set_deadline,
     .this_pcpu = this_pcpu,
     .now_ns = now_ns,
     .kick_pcpu = kick_pcpu,
@@ -174,7 +181,7 @@ static AxVCpu vcpu;
 
 static AxError prepare(void)
 {
-    const CreateConfig create = axvcpu_arch_create_config(0, ax_gpa(0));
+    const CreateConfig create = axvcpu_arch_create_config(0, ax_gpa(0), 0);
     const SetupConfig setup = axvcpu_arch_setup_config(false);
     const AxVCpuParams params = {.hal = &hal, .preferred_pcpu = AX_PCPU_NONE};
     AxError error = axvcpu_arch_percpu_init(&percpu, &percpu_arch, &hal, 0);

@@ -61,9 +61,6 @@ typedef struct AxIrqState {
     bool active;  /* delivered, not yet ended by the guest */
 } AxIrqState;
 
-/* next_deadline: no timer of the vCPU is armed. */
-#define AX_DEADLINE_NONE UINT64_MAX
-
 typedef struct AxArchVCpuOps {
     const char *name;
     bool has_nmi;

@@ -15,14 +15,22 @@
 
 /*
  * Root of one guest-physical address space, shared by all vCPUs of a VM. Filled by the VM layer,
- * except for `tag`, which belongs to the backend (VMID/ASID/VPID with its generation) and starts
- * at 0. Must not move while a vCPU uses it.
+ * except for `tag`, which belongs to the backend (VMID/ASID/VPID with its generation), and
+ * `flushes`, which both start at 0. Must not move while a vCPU uses it.
  */
 typedef struct AxEptRoot {
     HostPhysAddr base; /* first root frame */
     uint8_t levels;    /* including the root level */
     uint8_t gpa_bits;  /* guest-physical addresses are < 2^gpa_bits */
     _Atomic uint64_t tag;
+    /* How often anything was flushed; the backend's, for CPUs that do not hear of each other. */
+    _Atomic uint64_t flushes;
+    /*
+     * Given by the VM layer: posts a `nested` fence to every vCPU of the VM and returns when none
+     * is in the guest without having taken it. NULL while no vCPU can run: nobody to tell.
+     */
+    void (*recall)(void *owner);
+    void *owner;
 } AxEptRoot;
 
 typedef enum AxEptEntryKind {

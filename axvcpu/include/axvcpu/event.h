@@ -15,6 +15,7 @@
 #pragma once
 
 #include <axvcpu/error.h>
+#include <axvcpu/fence.h>
 #include <axvcpu/types.h>
 
 #include <stdatomic.h>
@@ -52,6 +53,7 @@ typedef enum AxIrqRequest {
 #define AX_EVENT_EXCEPTION (UINT32_C(1) << 2)
 #define AX_EVENT_NMI       (UINT32_C(1) << 3)
 #define AX_EVENT_KICK      (UINT32_C(1) << 4)
+#define AX_EVENT_FENCE     (UINT32_C(1) << 5) /* never ends a wait */
 
 typedef _Atomic uint64_t AxIrqBitmap[AX_IRQ_WORDS];
 
@@ -67,6 +69,10 @@ typedef struct AxEvents {
     /* 0 free, 1 being written, 2 full: one exception can wait, as in hardware. */
     _Atomic uint32_t exception_slot;
     AxException exception;
+    /* Fences of everything, by kind, and one with a range: a second one becomes everything. */
+    _Atomic uint32_t fences;
+    _Atomic uint32_t fence_slot;
+    AxFence fence;
 } AxEvents;
 
 /* Nothing pending, everything enabled, all priorities 0. Not while a vCPU uses `events`. */
@@ -85,6 +91,8 @@ AX_MUST_CHECK AxError axvcpu_events_request(AxEvents *events, uint32_t irq, AxIr
 AX_MUST_CHECK AxError axvcpu_events_post_exception(AxEvents *events, const AxException *exception);
 void axvcpu_events_post_nmi(AxEvents *events);
 void axvcpu_events_post_kick(AxEvents *events);
+/* AX_EINVAL when `fence` asks for nothing. */
+AX_MUST_CHECK AxError axvcpu_events_post_fence(AxEvents *events, const AxFence *fence);
 
 /* ---- taking side: the pCPU that runs the vCPU, by the backend. ---- */
 
@@ -139,6 +147,8 @@ static inline uint8_t axvcpu_events_priority(const AxEvents *events, uint32_t ir
 /* Takes all requests of one kind in `word` at once, as a bitmap. */
 uint64_t axvcpu_events_take_requests(AxEvents *events, AxIrqRequest request, uint32_t word);
 bool axvcpu_events_take_exception(AxEvents *events, AxException *out);
+/* The next fence to carry out; false when there is none left. */
+bool axvcpu_events_take_fence(AxEvents *events, AxFence *out);
 
 /*
  * Whether anything waits that would end a wait-for-interrupt: a signalled interrupt, an exception,

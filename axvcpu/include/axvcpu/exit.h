@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <axvcpu/fence.h>
 #include <axvcpu/types.h>
 
 /* X(symbol, name for people) */
@@ -48,8 +49,13 @@
     X(AX_EXIT_SYSTEM_RESET, "system-reset")                                      \
     /* The guest cannot go on (x86 triple fault). */                             \
     X(AX_EXIT_TRIPLE_FAULT, "triple-fault")                                      \
-    /* Send an interrupt to sibling vCPUs; nothing to complete. */               \
+    /* [complete_call] Send an interrupt to sibling vCPUs. */                    \
     X(AX_EXIT_SEND_IPI, "send-ipi")                                              \
+    /* [complete_call] Sibling vCPUs must forget what they cached. */            \
+    X(AX_EXIT_REMOTE_FENCE, "remote-fence")                                      \
+    /* [complete_call] The firmware's console: `value` is what was done. */      \
+    X(AX_EXIT_CONSOLE_WRITE, "console-write")                                    \
+    X(AX_EXIT_CONSOLE_READ, "console-read")                                      \
     /* The guest ended the handling of `vector`, asked for by the host. */       \
     X(AX_EXIT_INTERRUPT_END, "interrupt-end")                                    \
     /* The guest can take an interrupt now, asked for by the host. */            \
@@ -145,6 +151,24 @@ typedef struct AxVCpuExit {
             bool to_all;
             bool to_self;
         } ipi;
+        /* Target set: every vCPU, the sender included, when `to_all`, else as for `ipi`. */
+        struct {
+            uint64_t target_cpu;
+            uint64_t target_list;
+            bool to_all;
+            AxFence fence;
+        } remote_fence;
+        /*
+         * `size` bytes at `addr`, or the one byte of the call itself when `in_register`. The host
+         * may do less than all; `value` of the completion is the number of bytes done, or the byte
+         * that was read into the register, AX_EAGAIN when nothing was typed.
+         */
+        struct {
+            GuestPhysAddr addr;
+            uint64_t size;
+            bool in_register;
+            uint8_t byte; /* CONSOLE_WRITE in_register */
+        } console;
         struct {
             uint64_t vector; /* number or class of the architecture */
             uint64_t syndrome;

@@ -19,6 +19,9 @@ typedef enum AxLogLevel {
     AX_LOG_DEBUG,
 } AxLogLevel;
 
+/* set_deadline, next_deadline: no timer is armed. */
+#define AX_DEADLINE_NONE UINT64_MAX
+
 /* irq_fetch: nothing is pending. */
 #define AX_IRQ_NONE UINT64_MAX
 
@@ -52,6 +55,14 @@ typedef struct AxVCpuHal {
      * A host whose architecture has no such state does nothing.
      */
     void (*irq_set_active)(void *ctx, uint64_t vector, bool active);
+
+    /*
+     * The vCPU that is bound to this pCPU has a timer that no hardware keeps: while it is in the
+     * guest, an interrupt of the host shall end that at host time `deadline_ns` or soon after. Holds
+     * until the next call; AX_DEADLINE_NONE ends it. Early is harmless. Backends whose CPU has
+     * timers for guests never call it.
+     */
+    void (*set_deadline)(void *ctx, uint64_t deadline_ns);
 
     AxPCpuId (*this_pcpu)(void *ctx);
     /* Monotonic, the same on all pCPUs, from an arbitrary start. */

@@ -159,8 +159,8 @@ AX_MUST_CHECK AxError axvcpu_complete_read(AxVCpu *vcpu, uint64_t value);
 /* MMIO, port or system-register write: advances the program counter. */
 AX_MUST_CHECK AxError axvcpu_complete_write(AxVCpu *vcpu);
 /*
- * Hypercall, CPU_UP, CPU_STATUS. `value` is the result of a hypercall (with AX_OK) or an AxCpuPower
- * for CPU_STATUS. Errors become the code of the interface the guest called: AX_ENOTSUP, AX_EINVAL,
+ * Hypercall, CPU_UP, CPU_STATUS, SEND_IPI, REMOTE_FENCE, CONSOLE_*. `value` is the result of a
+ * hypercall (with AX_OK), an AxCpuPower for CPU_STATUS, or what exit.h says of the console. Errors become the code of the interface the guest called: AX_ENOTSUP, AX_EINVAL,
  * AX_EEXIST (already on), AX_EBUSY (on pending), AX_EPERM (denied), AX_ENOENT (no such CPU),
  * AX_EFAULT (no such address), others where the interface has a code for them, else internal failure.
  */
@@ -219,6 +219,18 @@ AX_MUST_CHECK AxError axvcpu_inject_nmi(AxVCpu *vcpu);
  * wait like any event, so that a host can set a flag, kick, and know that the flag is looked at.
  */
 void axvcpu_kick(AxVCpu *vcpu);
+/*
+ * Before its next entry the vCPU carries out `fence`; one that is in the guest is made to leave it.
+ * Wakes nobody. AX_EINVAL when it asks for nothing. What the guest may rely on is true only after
+ * axvcpu_fence_wait().
+ */
+AX_MUST_CHECK AxError axvcpu_fence(AxVCpu *vcpu, const AxFence *fence);
+/*
+ * Returns when the vCPU is not in the guest with a fence that was posted before this call: it runs
+ * no guest instruction any more that could use what the fence removes. Not inside axvcpu_run; holds
+ * no lock that the pCPU of the vCPU may wait for.
+ */
+void axvcpu_fence_wait(const AxVCpu *vcpu);
 
 /* ---- waiting ---- */
 

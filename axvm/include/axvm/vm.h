@@ -61,14 +61,26 @@ typedef struct AxMachineOps {
      * interrupt controller's registers say about it again.
      */
     void (*vcpu_reset)(void *state, AxVCpuId id);
-    /* Carries out AX_EXIT_SEND_IPI of `sender`. Targets that are not there get nothing. */
+    /*
+     * Carries out AX_EXIT_SEND_IPI of `sender`. AX_EINVAL when a target is not there: where the
+     * interface of the guest has an error for that nobody gets anything, else the others do.
+     */
     AxError (*send_ipi)(void *state, AxVCpu *sender, const AxVCpuExit *exit);
     /* A byte typed on the console; false when the device's FIFO is full. Any pCPU. */
     bool (*console_input)(void *state, uint8_t byte);
+    /*
+     * The next typed byte, taken from the device's FIFO, for a guest that reads its console through
+     * firmware (AX_EXIT_CONSOLE_READ). False when there is none. Any pCPU.
+     */
+    bool (*console_take)(void *state, uint8_t *byte);
 } AxMachineOps;
 
-/* QEMU-virt-like board: GICv3, PL011, PSCI. */
+/* QEMU-virt-like boards: GICv3, PL011, PSCI · PLIC, NS16550A, SBI. */
 extern const AxMachineOps axvm_machine_aarch64;
+extern const AxMachineOps axvm_machine_riscv64;
+
+/* Room for the list of extensions that a guest is told of, with the terminating 0. */
+#define AX_VM_ISA_SIZE 256u
 
 typedef struct AxVMVCpu {
     AxVCpu vcpu;
@@ -126,6 +138,9 @@ struct AxVM {
     void *power_on_ctx;
     AxVMRandom random;
     void *random_ctx;
+    AxConsoleSink console;
+    uint64_t counter_hz;
+    char isa[AX_VM_ISA_SIZE];
     bool trap_wait;
 };
 
@@ -140,6 +155,8 @@ typedef struct AxVMParams {
     void *power_on_ctx;
     AxVMRandom random; /* NULL: the guest gets no seeds */
     void *random_ctx;
+    uint64_t counter_hz; /* of the guest's time counter, where CPUs do not tell (RISC-V); else 0 */
+    const char *host_isa; /* extensions of this machine's CPUs as its firmware says it; NULL: none */
     bool trap_wait; /* WFI and HLT come out as AX_EXIT_IDLE: needed when pCPUs are shared */
 } AxVMParams;
 

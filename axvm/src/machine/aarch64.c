@@ -258,6 +258,14 @@ static bool console_input(void *state, uint8_t byte)
     return axvm_pl011_receive(&board->uart, byte);
 }
 
+// PSCI has no console.
+static bool console_take(void *state, uint8_t *byte)
+{
+    (void)state;
+    (void)byte;
+    return false;
+}
+
 const AxMachineOps axvm_machine_aarch64 = {
     .name = "aarch64-virt",
     .state_size = sizeof(Board),
@@ -269,4 +277,5 @@ const AxMachineOps axvm_machine_aarch64 = {
     .vcpu_reset = vcpu_reset,
     .send_ipi = send_ipi,
     .console_input = console_input,
+    .console_take = console_take,
 };

@@ -49,6 +49,7 @@ typedef enum FakeOp {
 typedef struct FakeVCpuCreateConfig {
     uint64_t cpu_address;
     GuestPhysAddr dtb_addr; /* to register 0 */
+    uint64_t counter_hz;
     AxError create_error;   /* create returns this; AX_OK lets it succeed */
 } FakeVCpuCreateConfig;
 
@@ -152,6 +153,9 @@ extern const AxArchPerCpuOps fake_percpu_ops;
 void fake_set_hardware(AxError error);
 void fake_set_percpu_init(AxError error);
 AX_MUST_CHECK AxError fake_hardware_check(const char **reason);
+
+/* axvcpu_arch_guest_isa: what `host` says, AX_EINVAL for an empty text. */
+AX_MUST_CHECK AxError fake_guest_isa(const char *host, char *buffer, size_t room);
 
 /* ---- nested page tables ---- */
 

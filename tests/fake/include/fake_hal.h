@@ -47,6 +47,9 @@ typedef struct FakeHal {
     uint64_t irq_handled_last;
     uint64_t irq_active[1024 / 64]; /* irq_set_active */
 
+    uint64_t deadline; /* set_deadline */
+    uint32_t deadline_count;
+
     uint32_t line_count; /* lines since the start; `lines` keeps the last of them */
     uint32_t level_count[AX_LOG_DEBUG + 1];
     char lines[FAKE_LINE_MAX][FAKE_LINE_SIZE];

@@ -184,6 +184,14 @@ bool fake_hal_raise_irq(FakeHal *fake, uint64_t vector)
 
 // ---- machine ----
 
+static void set_deadline(void *ctx, uint64_t deadline_ns)
+{
+    FakeHal *fake = fake_of(ctx);
+
+    fake->deadline = deadline_ns;
+    fake->deadline_count++;
+}
+
 static AxPCpuId this_pcpu(void *ctx)
 {
     (void)ctx;
@@ -266,6 +274,7 @@ void fake_hal_init(FakeHal *fake, size_t frames)
         .irq_fetch = irq_fetch,
         .irq_handler = irq_handler,
         .irq_set_active = irq_set_active,
+        .set_deadline = set_deadline,
         .this_pcpu = this_pcpu,
         .now_ns = now_ns,
         .kick_pcpu = kick_pcpu,
@@ -277,6 +286,7 @@ void fake_hal_init(FakeHal *fake, size_t frames)
         abort();
     }
     fake->frame_count = frames;
+    fake->deadline = AX_DEADLINE_NONE;
     atomic_flag_clear(&fake->lock);
     fake_hal_set_pcpu(0);
 }

@@ -24,6 +24,20 @@ AxError fake_hardware_check(const char **reason)
     return hardware_error;
 }
 
+AxError fake_guest_isa(const char *host, char *buffer, size_t room)
+{
+    const size_t size = strlen(host) + 1;
+
+    if (size == 1) {
+        return AX_EINVAL;
+    }
+    if (size > room) {
+        return AX_ENOSPC;
+    }
+    memcpy(buffer, host, size);
+    return AX_OK;
+}
+
 static AxError init(void *arch, AxPCpuId id, const AxVCpuHal *hal)
 {
     FakePerCpu *percpu = arch;

@@ -83,6 +83,13 @@ static void fixture_irq_set_active(void *ctx, uint64_t vector, bool active)
     (void)active;
 }
 
+static void fixture_set_deadline(void *ctx, uint64_t deadline_ns)
+{
+    (void)ctx;
+    (void)deadline_ns;
+    fail(); // an Arm CPU has timers for guests
+}
+
 static AxPCpuId fixture_this_pcpu(void *ctx)
 {
     (void)ctx;
@@ -139,6 +146,7 @@ static inline void fixture_start(ArmFixture *f)
                          .irq_fetch = fixture_irq_fetch,
                          .irq_handler = fixture_irq_handler,
                          .irq_set_active = fixture_irq_set_active,
+                         .set_deadline = fixture_set_deadline,
                          .this_pcpu = fixture_this_pcpu,
                          .now_ns = fixture_now_ns,
                          .kick_pcpu = fixture_kick_pcpu,

@@ -52,7 +52,7 @@ static inline void fixture_init(Fixture *f)
     fake_hal_init(&f->host, 16);
     fake_hal_set_pcpu(HOME);
     f->root = (AxEptRoot){.base = ax_hpa(0x1000), .levels = 4, .gpa_bits = 48};
-    f->config = axvcpu_arch_create_config(0, ax_gpa(0xd7b000));
+    f->config = axvcpu_arch_create_config(0, ax_gpa(0xd7b000), 1000);
     f->params = (AxVCpuParams){.hal = &f->host.hal, .vm_id = VM_ID, .preferred_pcpu = HOME};
     make_percpu(f);
     assert_int_equal(make_vcpu(f), AX_OK);

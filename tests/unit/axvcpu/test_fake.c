@@ -129,6 +129,10 @@ static void kicks_interrupts_time_and_log_are_recorded(void **state)
     hal->irq_set_active(hal->ctx, 65, false);
     assert_int_equal(host->irq_active[1], 0);
 
+    hal->set_deadline(hal->ctx, 77);
+    assert_int_equal(host->deadline, 77);
+    assert_int_equal(host->deadline_count, 1);
+
     fake_hal_set_time(host, 100, 7);
     assert_int_equal(hal->now_ns(hal->ctx), 100);
     assert_int_equal(hal->now_ns(hal->ctx), 107);

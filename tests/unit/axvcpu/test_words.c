@@ -74,6 +74,7 @@ static void a_hal_must_be_complete(void **state)
     WITHOUT(irq_fetch);
     WITHOUT(irq_handler);
     WITHOUT(irq_set_active);
+    WITHOUT(set_deadline);
     WITHOUT(this_pcpu);
     WITHOUT(now_ns);
     WITHOUT(kick_pcpu);

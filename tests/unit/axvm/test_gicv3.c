@@ -23,7 +23,7 @@ static AxGicv3 gic;
 static void create_vcpu(AxVCpuId id)
 {
     const AxVCpuParams params = {.hal = &host.hal, .id = id, .preferred_pcpu = AX_PCPU_NONE};
-    const CreateConfig config = axvcpu_arch_create_config(id, ax_gpa(0));
+    const CreateConfig config = axvcpu_arch_create_config(id, ax_gpa(0), 0);
 
     assert_error(axvcpu_arch_create(&vcpus[id], params, &fakes[id], &config), AX_OK);
 }

@@ -379,7 +379,7 @@ static void a_second_vcpu_starts_where_it_is_told(void **state)
     assert_error(run_on(2, 1, &reason), AX_OK);
     assert_int_equal(reason, AX_EXIT_IDLE);
     assert_int_equal(fake_reg(fake(2), AX_REG_PC), RAM + 0x100);
-    assert_int_equal(fake_reg(fake(2), AX_REG_ARG(0)), 0x5eed);
+    assert_int_equal(fake_reg(fake(2), AXVCPU_ARCH_START_ARG), 0x5eed);
     assert_ptr_equal(fake(2)->root, &fx.vm.memory.root);
     expect_status(2, 0, AX_OK, AX_CPU_ON);
     expect_cpu_up(2, RAM, AX_EEXIST);
