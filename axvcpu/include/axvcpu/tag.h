@@ -26,8 +26,13 @@ typedef struct AxTagPool {
 
 /*
  * Takes the tag of the VM of `root` for one bound vCPU, allocating one when it has none: it cannot
- * be taken away before the release. 0 < *tag < 2^bits. AX_ENOSPC when more VMs are bound at once
- * than there are tags. Sequentially consistent against axvcpu_tag_find.
+ * be taken away before the release, which every AX_OK needs. bits: width of a tag on this pCPU;
+ * 0 < *tag < 2^bits. AX_ENOSPC when more VMs are bound at once than there are tags, or siblings are
+ * bound with a tag that is too wide here.
+ *
+ * A flush that looks with axvcpu_tag_find either sees the tag, or what it changed before is seen by
+ * table walks after the acquire. For that, both callers put a full barrier of their architecture
+ * (dsb, fence) between the tables and the tag: the one before the find, the other after the acquire.
  */
 AX_MUST_CHECK AxError axvcpu_tag_acquire(AxTagPool *pool, AxEptRoot *root, uint8_t bits,
                                          uint64_t *tag);
