@@ -73,10 +73,12 @@ bool axvcpu_events_switch(AxEvents *events, uint32_t irq, bool enable)
 
 bool axvcpu_events_rank(AxEvents *events, uint32_t irq, uint8_t priority)
 {
-    const uint8_t old = atomic_exchange_explicit(&events->priority[irq], priority,
-                                                 memory_order_acq_rel);
-
-    return announce_irq(events, old != priority);
+    // Not an exchange: compilers for RISC-V make a library call of one that is a byte wide.
+    if (atomic_load_explicit(&events->priority[irq], memory_order_acquire) == priority) {
+        return false;
+    }
+    atomic_store_explicit(&events->priority[irq], priority, memory_order_release);
+    return announce_irq(events, true);
 }
 
 AxError axvcpu_events_post_irq(AxEvents *events, uint32_t irq)

@@ -80,7 +80,7 @@ bool axvcpu_events_any(const AxEvents *events)
         return true;
     }
     for (uint32_t left = axvcpu_events_used_words(events); left != 0; left &= left - 1) {
-        if (axvcpu_events_signalled(events, (uint32_t)__builtin_ctz(left)) != 0) {
+        if (axvcpu_events_signalled(events, ax_lowest_bit(left)) != 0) {
             return true;
         }
     }

@@ -215,7 +215,7 @@ static SchedView look(const Pcpu *pcpu)
     }
 
     for (uint64_t left = vms_vcpu_mask(); left != 0; left &= left - 1) {
-        const uint32_t number = (uint32_t)__builtin_ctzll(left);
+        const uint32_t number = ax_lowest_bit(left);
         const VCpuRef ref = vms_vcpu(number);
 
         if (homes[ref.rank % home_count] == pcpu->id) {

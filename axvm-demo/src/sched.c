@@ -18,7 +18,7 @@ static uint32_t next_after(uint64_t runnable, uint32_t after)
                                ? 0
                                : runnable & ~(bit(after + 1) - 1);
 
-    return (uint32_t)__builtin_ctzll(above != 0 ? above : runnable);
+    return ax_lowest_bit(above != 0 ? above : runnable);
 }
 
 uint32_t sched_pick(const SchedView *view)

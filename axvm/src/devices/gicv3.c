@@ -258,7 +258,7 @@ static Irq irq_at(const Access *access, uint32_t intid)
 static void for_each_bit(const Access *access, uint32_t bits, void (*action)(const Irq *irq))
 {
     for (; bits != 0; bits &= bits - 1) {
-        const Irq irq = irq_at(access, access->offset * 8 + (uint32_t)__builtin_ctz(bits));
+        const Irq irq = irq_at(access, access->offset * 8 + ax_lowest_bit(bits));
 
         action(&irq);
     }
@@ -382,7 +382,7 @@ static void write_clear(const Access *access, uint64_t value, bool (*test)(AxIrq
     uint32_t bits = bank_at(access, access->offset / 4) != NULL ? (uint32_t)value : 0;
 
     for (; bits != 0; bits &= bits - 1) {
-        const Irq irq = irq_at(access, access->offset * 8 + (uint32_t)__builtin_ctz(bits));
+        const Irq irq = irq_at(access, access->offset * 8 + ax_lowest_bit(bits));
 
         if (irq.target != access->vcpu || test(state_of(&irq))) {
             action(&irq);

@@ -108,6 +108,15 @@ static void sign_extension_copies_the_top_bit_of_the_width(void **state)
     assert_int_equal(ax_sign_extend(UINT64_MAX, AX_WIDTH_QWORD), UINT64_MAX);
 }
 
+static void the_lowest_bit_is_found_whatever_is_above(void **state)
+{
+    (void)state;
+    for (uint32_t n = 0; n < 64; n++) {
+        assert_int_equal(ax_lowest_bit(UINT64_C(1) << n), n);
+        assert_int_equal(ax_lowest_bit(UINT64_MAX << n), n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +127,7 @@ int main(void)
         TEST(a_hal_must_be_complete),
         cmocka_unit_test(widths_are_one_two_four_and_eight_bytes),
         cmocka_unit_test(sign_extension_copies_the_top_bit_of_the_width),
+        cmocka_unit_test(the_lowest_bit_is_found_whatever_is_above),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
