@@ -96,18 +96,31 @@ typedef struct RISCVLoadStore {
     bool is_load;
     bool sign_extend; // to 64 bits
     AccessWidth width;
-    uint8_t reg; // destination or source; the base register does not matter, stval has the address
+    uint8_t reg;    // destination or source
+    uint8_t base;   // register of the address ...
+    int64_t offset; // ... and what is added to it
 } RISCVLoadStore;
 // False when `instruction` (2 or 4 bytes, by its lowest bits) is none, or one that cannot be emulated
 // (FP, LR/SC, AMO, vector).
 bool riscv_decode_load_store(uint32_t instruction, RISCVLoadStore *out);
-// LR, SC or AMO: the host answers it with an access fault.
-bool riscv_is_atomic(uint32_t instruction);
+// SC or AMO: it needs the right to write, also where the CPU reports a load (QEMU 7.2).
+bool riscv_is_atomic_store(uint32_t instruction);
 
 // ---- sysreg.c: virtual-instruction exceptions: CSRs, WFI, and what a guest may not have ----
 RISCVNext riscv_handle_virtual_instruction(RISCVVCpu *vcpu, AxVCpuExit *exit);
+AxError riscv_complete_csr_read(RISCVVCpu *vcpu, uint64_t value);
+AxError riscv_complete_csr_write(RISCVVCpu *vcpu);
 
-// ---- firmware/: SBI ----
+// Values of vcpu->csr_step: the write of a CSR access that had to read first.
+enum {
+    RISCV_CSR_NONE,
+    RISCV_CSR_WRITE_DUE, // the read was completed
+};
+// run calls it first of all when vcpu->csr_step is not 0, before events change the guest's PC: fills
+// *exit, RISCV_EXIT.
+RISCVNext riscv_resume_csr(RISCVVCpu *vcpu, AxVCpuExit *exit);
+
+// ---- firmware/: SBI; the guest's PC stands behind the call ----
 RISCVNext riscv_handle_firmware_call(RISCVVCpu *vcpu, AxVCpuExit *exit);
 // What a0 and a1 become when the host completed a firmware exit.
 AxError riscv_firmware_complete(RISCVVCpu *vcpu, const AxVCpuExit *exit, AxError result,

@@ -92,8 +92,10 @@ typedef struct RISCVVCpu {
     bool live; /* within run: hstatus and sstatus are in hardware, not in the next two */
     uint64_t hstatus;
     uint64_t sstatus;
-    uint32_t instruction; /* of the MMIO access that is being completed, expanded to 32 bits ... */
+    uint32_t instruction;     /* of the MMIO or CSR access that is being completed ... */
     uint8_t instruction_size; /* ... and its size in memory, 2 or 4 */
+    uint8_t csr_step;         /* of a CSR that is read and then written */
+    uint64_t csr_value;       /* what was read */
     RISCVFp fp;
     RISCVInterrupts interrupts;
     RISCVVTimer timer;
@@ -103,7 +105,7 @@ extern const AxArchVCpuOps riscv_vcpu_ops;
 extern const AxEptFormat riscv_ept_format;
 
 /* Register ids beyond the general ones, see AX_REG_ARCH. */
-#define RISCV_REG_MODE        (AX_REG_ARCH + 0u) /* 0: VU, 1: VS */
+#define RISCV_REG_MODE        (AX_REG_ARCH + 0u)                        /* 0: VU, 1: VS */
 #define RISCV_REG_SYS(sysreg) (AX_REG_ARCH + 0x10u + (AxRegId)(sysreg)) /* RISCVSysReg */
 #define RISCV_REG_HVIP        (AX_REG_ARCH + 0x40u) /* the three bits of a guest's interrupts */
 #define RISCV_REG_TIMECMP     (AX_REG_ARCH + 0x41u) /* guest time at which its timer fires */
