@@ -166,7 +166,7 @@ void aarch64_reflect_sync(Aarch64VCpu *vcpu);
 // AX_EINVAL when the class or the ISS has too many bits.
 AxError aarch64_inject_exception(Aarch64VCpu *vcpu, const AxException *exception);
 
-// ---- gic.c: list registers ----
+// ---- interrupt.c: list registers ----
 void aarch64_gic_reset(Aarch64VCpu *vcpu);
 void aarch64_gic_load(Aarch64VCpu *vcpu); // bind
 void aarch64_gic_save(Aarch64VCpu *vcpu); // unbind
@@ -193,8 +193,8 @@ void aarch64_gic_inject_linked(Aarch64VCpu *vcpu, uint32_t intid);
 // The guest wrote ICC_DIR_EL1 (S3_0_C12_C11_1), which traps while ICH_HCR_EL2.TDIR is set. Any value
 // is safe. The caller advances the PC.
 void aarch64_gic_deactivate(Aarch64VCpu *vcpu, uint64_t intid);
-// For gic_state.c. Moves what is in list registers that this pCPU does not have to others; bind only,
-// before the hardware is loaded.
+// For interrupt_state.c. Moves what is in list registers that this pCPU does not have to others; bind
+// only, before the hardware is loaded.
 void aarch64_gic_fit(Aarch64VCpu *vcpu);
 // Puts a checked value into list register n, taking the interrupt out of another one; not running.
 void aarch64_gic_restore_lr(Aarch64VCpu *vcpu, unsigned n, uint64_t lr);
@@ -225,9 +225,10 @@ AxError aarch64_timer_set_reg(Aarch64VCpu *vcpu, AxRegId reg, uint64_t value);
 AxError aarch64_ept_root_check(const AxEptRoot *root);
 uint64_t aarch64_vtcr(const Aarch64Features *features, const AxEptRoot *root);
 uint64_t aarch64_vttbr(const AxEptRoot *root, uint64_t vmid);
-// Takes the VMID of the VM for one bound vCPU, allocating one when it has none: it cannot be taken
-// away before the release. AX_ENOSPC when more VMs are bound at once than there are VMIDs.
+// Takes the VMID of the VM for one bound vCPU; see axvcpu/tag.h.
 AxError aarch64_vmid_acquire(AxEptRoot *root, uint8_t vmid_bits, uint64_t *vmid);
 void aarch64_vmid_release(const AxEptRoot *root);
 // The VMID that TLB entries of `root` may carry; false when there are none.
 bool aarch64_vmid_find(const AxEptRoot *root, uint64_t *vmid);
+// What has to go before this vCPU enters the guest here; at bind, with VTTBR_EL2 set.
+void aarch64_vmid_flush(const Aarch64VCpu *vcpu);

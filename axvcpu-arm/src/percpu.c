@@ -174,7 +174,7 @@ static AxError disable(void *arch)
 
     restore_host(&percpu->features, &percpu->host);
     release_vbar();
-    memset(percpu->resident, 0, sizeof(percpu->resident));
+    percpu->residents = (AxTagResidents){0};
     percpu->enabled = false;
     return AX_OK;
 }

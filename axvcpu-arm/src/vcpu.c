@@ -81,23 +81,6 @@ static AxError setup(void *arch, const void *setup_config)
     return AX_OK;
 }
 
-// A sibling of the same VM that ran here may have left entries for its own tables, and fetched its
-// own code through a virtual address that means something else now.
-static void flush_sibling(const Aarch64VCpu *vcpu, uint64_t vmid)
-{
-    const uint64_t tag = atomic_load_explicit(&vcpu->ept->tag, memory_order_relaxed);
-    Aarch64Resident *resident = &vcpu->percpu->resident[vmid % AARCH64_RESIDENT_COUNT];
-
-    if (resident->tag == tag && resident->vcpu_id == vcpu->env.vcpu_id) {
-        return;
-    }
-    *resident = (Aarch64Resident){.tag = tag, .vcpu_id = vcpu->env.vcpu_id};
-    arm_isb();
-    arm_tlbi_vmalle1();
-    arm_ic_iallu();
-    arm_dsb_nsh();
-}
-
 static AxError bind(void *arch, void *percpu_arch)
 {
     Aarch64VCpu *vcpu = arch;
@@ -111,7 +94,7 @@ static AxError bind(void *arch, void *percpu_arch)
     vcpu->percpu = percpu;
     ARM_WRITE(VTCR_EL2, aarch64_vtcr(&percpu->features, vcpu->ept));
     ARM_WRITE(VTTBR_EL2, aarch64_vttbr(vcpu->ept, vmid));
-    flush_sibling(vcpu, vmid);
+    aarch64_vmid_flush(vcpu);
     aarch64_state_load(vcpu);
     aarch64_timer_load(vcpu);
     aarch64_gic_load(vcpu);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <axvcpu/arch.h>
+#include <axvcpu/tag.h>
 
 /* What the CPU can do, read from its ID registers once at enable. */
 typedef struct Aarch64Features {
@@ -39,23 +40,13 @@ typedef struct Aarch64Host {
     uint64_t hdfgwtr;
 } Aarch64Host;
 
-/*
- * Which vCPU of a VM was last on this pCPU: its siblings may use the same ASIDs for other tables,
- * so a change needs a flush. Direct mapped by VMID; a miss counts as a change.
- */
-#define AARCH64_RESIDENT_COUNT 16u
-typedef struct Aarch64Resident {
-    uint64_t tag; /* of the VM's AxEptRoot */
-    AxVCpuId vcpu_id;
-} Aarch64Resident;
-
 typedef struct Aarch64PerCpu {
     const AxVCpuHal *hal;
     AxPCpuId id;
     bool enabled;
     Aarch64Features features;
     Aarch64Host host;
-    Aarch64Resident resident[AARCH64_RESIDENT_COUNT];
+    AxTagResidents residents;
 } Aarch64PerCpu;
 
 extern const AxArchPerCpuOps aarch64_percpu_ops;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The state of the virtual CPU interface as a whole: reset, bind and unbind, register ids, queries.
-// gic.c is what happens between two entries.
+// interrupt.c is what happens between two entries.
 #include "arm.h"
 #include "arm_regs.h"
 
