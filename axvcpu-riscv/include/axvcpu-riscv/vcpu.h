@@ -43,6 +43,7 @@ typedef struct RISCVGuestRegs {
     uint64_t host_s0;
     uint64_t host_stvec;
     uint64_t host_sscratch;
+    uint64_t saved_t0; /* within the vector: whose trap it is, is not known yet */
 } RISCVGuestRegs;
 
 /* The cause of the last exit, read once in C after the switch. */
