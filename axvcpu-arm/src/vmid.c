@@ -28,11 +28,12 @@ bool aarch64_vmid_find(const AxEptRoot *root, uint64_t *vmid)
 }
 
 // Instructions go with translations: a sibling has fetched its own code through a virtual address
-// that means something else now, and caches may be tagged by VMID (VPIPT).
+// that means something else now, and caches may be tagged by VMID (VPIPT). What the guest flushed
+// while it was on another pCPU was flushed here, too: HCR_EL2.FB.
 void aarch64_vmid_flush(const Aarch64VCpu *vcpu)
 {
     const AxTagChange change = axvcpu_tag_enter(&vcpu->percpu->residents, vcpu->ept,
-                                                vcpu->env.vcpu_id);
+                                                vcpu->env.vcpu_id, false);
 
     if (change == AX_TAG_SAME) {
         return;

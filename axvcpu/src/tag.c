@@ -109,7 +109,8 @@ bool axvcpu_tag_find(const AxTagPool *pool, const AxEptRoot *root, uint64_t *tag
     return held != 0 && owner == (held & OWNER);
 }
 
-AxTagChange axvcpu_tag_enter(AxTagResidents *residents, const AxEptRoot *root, AxVCpuId vcpu_id)
+AxTagChange axvcpu_tag_enter(AxTagResidents *residents, const AxEptRoot *root, AxVCpuId vcpu_id,
+                             bool moved)
 {
     // Read before the caller flushes: a flush that comes later changes it again.
     const AxTagResident now = {
@@ -124,5 +125,5 @@ AxTagChange axvcpu_tag_enter(AxTagResidents *residents, const AxEptRoot *root, A
     if (before.tag != now.tag || before.flushes != now.flushes) {
         return AX_TAG_OTHER;
     }
-    return before.vcpu_id == vcpu_id ? AX_TAG_SAME : AX_TAG_SIBLING;
+    return before.vcpu_id == vcpu_id && !moved ? AX_TAG_SAME : AX_TAG_SIBLING;
 }

@@ -61,12 +61,17 @@ typedef struct RISCVFp {
 
 /* Interrupts of a guest: bits of hvip. */
 typedef struct RISCVInterrupts {
-    uint64_t hvip; /* as last written or read, while the vCPU does not run */
+    uint64_t hvip;   /* as last written or read; during a run the guest may have changed VSSIP */
+    bool look_again; /* before the next entry, whatever the events say */
     /* Read by irq_state on other pCPUs, as of the last exit from run. */
     _Atomic uint64_t pending;
 } RISCVInterrupts;
 
-/* Interrupt numbers of a vCPU, the causes that the guest sees. */
+/*
+ * Interrupt numbers of a vCPU, the causes that the guest sees; it never sees another one. An edge of
+ * TIMER or EXTERNAL stays until AX_IRQ_CLEAR_PENDING, because a guest cannot clear it; nothing is
+ * ever active. The enable bit of TIMER has no power over a timer in hardware (Sstc).
+ */
 #define RISCV_IRQ_SOFTWARE 1u /* edge: the guest clears sip.SSIP itself */
 #define RISCV_IRQ_TIMER    5u /* the backend's own */
 #define RISCV_IRQ_EXTERNAL 9u /* level */
@@ -78,13 +83,16 @@ typedef struct RISCVInterrupts {
 typedef struct RISCVVTimer {
     uint64_t htimedelta; /* guest time - host time, the same for all vCPUs of a VM */
     uint64_t deadline;   /* guest time; UINT64_MAX: off. Not up to date while bound with Sstc */
-    uint64_t announced;  /* what the host was told by set_deadline last */
+    uint64_t announced;  /* guest time that set_deadline was last called for; UINT64_MAX: none */
+    bool fired;          /* without Sstc: the deadline was reached, as of the last entry */
 } RISCVVTimer;
 
 typedef struct RISCVVCpu {
     RISCVGuestRegs regs; /* first: offsets are shared with world_switch.S */
     AxArchVCpuEnv env;
     RISCVPerCpu *percpu; /* NULL when not bound */
+    /* Where it was bound before, NULL at first: the guest's own fences were not heard elsewhere. */
+    const RISCVPerCpu *last_percpu;
     AxEptRoot *ept;
     uint64_t vmid; /* while bound */
     RISCVVCpuCreateConfig create;

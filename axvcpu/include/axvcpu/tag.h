@@ -40,12 +40,15 @@ void axvcpu_tag_release(AxTagPool *pool, const AxEptRoot *root);
 /* The tag that TLB entries of `root` may carry; false when there are none. */
 bool axvcpu_tag_find(const AxTagPool *pool, const AxEptRoot *root, uint64_t *tag);
 
-/* Whose entries the TLB of one pCPU may hold. Direct mapped by tag; a miss counts as a change. */
+/*
+ * Whose entries the TLB of one pCPU may hold; zero when it holds none. Direct mapped by tag; a miss
+ * counts as a change.
+ */
 #define AX_TAG_RESIDENTS 16u
 
 typedef struct AxTagResident {
     uint64_t tag;     /* AxEptRoot.tag */
-    uint64_t flushes; /* AxEptRoot.flushes when the entries were last right */
+    uint64_t flushes; /* AxEptRoot.flushes when all entries were last right */
     AxVCpuId vcpu_id;
 } AxTagResident;
 
@@ -55,12 +58,17 @@ typedef struct AxTagResidents {
 
 typedef enum AxTagChange {
     AX_TAG_SAME,    /* nothing to flush */
-    AX_TAG_SIBLING, /* another vCPU of the VM ran here: entries of the guest's own tables go */
+    AX_TAG_SIBLING, /* entries of the guest's own tables, and instructions, of the tag go */
     AX_TAG_OTHER,   /* another VM had the tag, or the nested tables changed: all with the tag go */
 } AxTagChange;
 
 /*
  * On the pCPU of `residents`, with the tag taken: what has to be flushed before vCPU `vcpu_id` of
  * `root` enters the guest here. The caller does it; the next call says AX_TAG_SAME.
+ *
+ * moved: the vCPU was bound to another pCPU since it was last bound here, and flushes of the guest
+ * there were not heard here. Then what it left behind is as stale as a sibling's. Always false where
+ * such flushes are broadcast (Arm), and while the vCPU is bound.
  */
-AxTagChange axvcpu_tag_enter(AxTagResidents *residents, const AxEptRoot *root, AxVCpuId vcpu_id);
+AxTagChange axvcpu_tag_enter(AxTagResidents *residents, const AxEptRoot *root, AxVCpuId vcpu_id,
+                             bool moved);

@@ -144,7 +144,7 @@ static void a_tag_that_is_too_wide_for_a_pcpu_is_refused_there(void **state)
 
 static AxTagChange enter(unsigned pcpu, unsigned n, AxVCpuId id)
 {
-    return axvcpu_tag_enter(&residents[pcpu], &roots[n], id);
+    return axvcpu_tag_enter(&residents[pcpu], &roots[n], id, false);
 }
 
 static void a_pcpu_flushes_when_it_meets_a_vm_and_not_again(void **state)
@@ -168,6 +168,16 @@ static void a_sibling_that_follows_is_told_from_another_vm(void **state)
     assert_int_equal(enter(0, 0, 0), AX_TAG_SIBLING);
     assert_int_equal(enter(0, 1, 0), AX_TAG_OTHER);
     assert_int_equal(enter(0, 0, 0), AX_TAG_SAME); // tags keep VMs apart
+}
+
+static void what_a_vcpu_left_on_a_pcpu_before_it_moved_is_stale(void **state)
+{
+    (void)state;
+    (void)acquire(0);
+    (void)enter(0, 0, 0);
+    assert_int_equal(axvcpu_tag_enter(&residents[1], &roots[0], 0, true), AX_TAG_OTHER);
+    assert_int_equal(axvcpu_tag_enter(&residents[0], &roots[0], 0, true), AX_TAG_SIBLING);
+    assert_int_equal(enter(0, 0, 0), AX_TAG_SAME);
 }
 
 static void changed_nested_tables_count_as_another_vm_on_each_pcpu(void **state)
@@ -365,6 +375,7 @@ int main(void)
         cmocka_unit_test_setup(a_tag_that_is_too_wide_for_a_pcpu_is_refused_there, start),
         cmocka_unit_test_setup(a_pcpu_flushes_when_it_meets_a_vm_and_not_again, start),
         cmocka_unit_test_setup(a_sibling_that_follows_is_told_from_another_vm, start),
+        cmocka_unit_test_setup(what_a_vcpu_left_on_a_pcpu_before_it_moved_is_stale, start),
         cmocka_unit_test_setup(changed_nested_tables_count_as_another_vm_on_each_pcpu, start),
         cmocka_unit_test_setup(a_vm_that_lost_its_tag_and_got_it_back_is_another, start),
         cmocka_unit_test_setup(no_vcpu_ever_meets_stale_entries, start),
