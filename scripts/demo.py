@@ -8,6 +8,7 @@ is 0 if the hypervisor says that every VM ended well, 1 if not, 2 if it could no
 import argparse
 import contextlib
 import dataclasses
+import math
 import os
 import pathlib
 import selectors
@@ -21,6 +22,9 @@ import machine
 DEFAULT_TIMEOUT = 120
 MAX_VCPUS = 8  # axvm/include/axvm/config.h
 TAIL_SIZE = 65536
+# Until the hypervisor's first line; a CPU that cannot run its code is silent.
+START_TIMEOUT = 15
+HYPERVISOR = b"[axvm] "
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,26 +35,43 @@ class Guest:
     words: str = ""
     interactive: bool = False
     enter_after: str = ""  # Enter is pressed once the guest has printed this: the UART interrupts
+    debian: bool = False  # its kernel and ramdisk are those of guest.py
+    archs: tuple[str, ...] = tuple(machine.ARCHS)
 
 
 GUESTS = {
     "builtin": Guest("self-test of what the hypervisor promises, inside its image", builtin="selftest"),
     "hello": Guest("the smallest guest, inside the hypervisor's image", builtin="hello"),
     "bench": Guest("what exits cost, inside the hypervisor's image", builtin="bench"),
-    "linux": Guest("stock Debian kernel with busybox; reports and powers off", config="linux.toml",
+    "linux": Guest("stock Debian kernel with busybox; reports and powers off", config="linux.toml", debian=True,
                    enter_after="SLEEP-START"),
     "linux-shell": Guest("the same with a shell; leave it with 'exit', Ctrl-] x or Ctrl-A x",
-                         config="linux.toml", words="axvm.shell", interactive=True),
+                         config="linux.toml", debian=True, words="axvm.shell", interactive=True),
+    "u-boot": Guest("Debian's U-Boot at its prompt; leave it with 'poweroff', Ctrl-] x or Ctrl-A x",
+                    config="u-boot.toml", interactive=True, archs=("riscv64",)),
 }
+GUEST_WORDS = {"selftest": "builtin"}  # what it is called inside the image
+
+
+def guests_of(arch):
+    return [name for name, entry in GUESTS.items() if arch in entry.archs]
 
 
 class UsageError(Exception):
     pass
 
 
+class Silent(Exception):
+    """The hypervisor did not begin."""
+
+
 class Parser(argparse.ArgumentParser):
     def error(self, message):
         raise UsageError(f"{message}; scripts/demo.sh --help tells more")
+
+
+def only_for(entry):
+    return "" if len(entry.archs) == len(machine.ARCHS) else f" ({', '.join(entry.archs)} only)"
 
 
 def positive(text):
@@ -66,14 +87,15 @@ def vcpu_count(text):
 
 
 def arguments(argv):
-    names = "\n".join(f"  {name:12} {entry.about}" for name, entry in GUESTS.items())
+    names = "\n".join(f"  {name:12} {entry.about}" + only_for(entry) for name, entry in GUESTS.items())
     parser = Parser(prog="demo.sh", description=__doc__, allow_abbrev=False,
                     epilog=f"architectures: {', '.join(machine.ARCHS)}\nguests:\n{names}",
                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("arch", nargs="?", default="aarch64", metavar="ARCH", help="default: %(default)s")
     parser.add_argument("guest", nargs="?", metavar="GUEST", help="default: builtin")
     parser.add_argument("--vcpus", type=vcpu_count, metavar="N", help=f"number of virtual CPUs of the guest, 1 to {MAX_VCPUS}")
-    parser.add_argument("--cpu", metavar="MODEL", help="the emulator's CPU model, like cortex-a72 or max")
+    models = "; ".join(f"{name}: {arch.cpu} (default), {arch.other_cpus}" for name, arch in machine.ARCHS.items())
+    parser.add_argument("--cpu", metavar="MODEL", help=f"the emulator's CPU model, like {models}")
     parser.add_argument("--timeout", type=positive, metavar="S",
                         help=f"stop after S seconds (default: {DEFAULT_TIMEOUT}, none for a shell)")
     parser.add_argument("--mem", type=positive, default=1024, metavar="MIB",
@@ -98,8 +120,9 @@ def check_arguments(args):
     if args.bundle and not args.bundle.stat().st_size:
         raise UsageError(f"'{args.bundle}' is empty")
     args.guest = args.guest or "builtin"
-    if args.guest not in GUESTS:
-        raise UsageError(f"no such guest '{args.guest}'; guests: {', '.join(GUESTS)}")
+    args.guest = GUEST_WORDS.get(args.guest, args.guest)
+    if args.guest not in guests_of(args.arch):
+        raise UsageError(f"no such guest '{args.guest}' for {args.arch}; guests: {', '.join(guests_of(args.arch))}")
     if not GUESTS[args.guest].config and (args.append or args.set):
         what = "--bundle" if args.bundle else f"guest '{args.guest}'"
         raise UsageError(f"{what} takes no --append and no --set")
@@ -109,10 +132,12 @@ def bundle_for(args):
     chosen = GUESTS[args.guest]
     if args.bundle or not chosen.config:
         return args.bundle
-    kernel, initramfs, _ = guest.ensure(args.arch)
-    overrides = [f"kernel.kernel_path={kernel}", f"kernel.ramdisk_path={initramfs}"]
+    overrides = []
+    if chosen.debian:
+        kernel, initramfs, _ = guest.ensure(args.arch)
+        overrides = [f"kernel.kernel_path={kernel}", f"kernel.ramdisk_path={initramfs}"]
     output = machine.BUILD / f"{args.arch}-{args.guest}.bundle"
-    return machine.make_bundle(output, [machine.CONFIGS / args.arch / chosen.config],
+    return machine.make_bundle(args.arch, output, [machine.CONFIGS / args.arch / chosen.config],
                                overrides + args.set, f"{chosen.words} {args.append}".strip())
 
 
@@ -134,17 +159,18 @@ def press_enter(emulator):
 
 
 def relay(emulator, timeout, enter_after):
-    """Pass the emulator's output on until it ends; returns the last of it. TimeoutExpired on time."""
-    end = time.monotonic() + timeout if timeout else None
+    """Pass the emulator's output on until it ends; returns the last of it. TimeoutExpired, Silent on time."""
+    silent = time.monotonic() + START_TIMEOUT
+    end = time.monotonic() + timeout if timeout else math.inf
     waiting = enter_after.encode()
     tail = b""
     with selectors.DefaultSelector() as selector:
         selector.register(emulator.stdout, selectors.EVENT_READ)
         while True:
-            left = end - time.monotonic() if end else None
-            if left is not None and left <= 0:
-                raise subprocess.TimeoutExpired(emulator.args, timeout)
-            if not selector.select(left):
+            left = min(silent, end) - time.monotonic()
+            if left <= 0:
+                raise subprocess.TimeoutExpired(emulator.args, timeout) if end <= silent else Silent()
+            if not selector.select(None if left == math.inf else left):
                 continue
             data = os.read(emulator.stdout.fileno(), 65536)
             if not data:
@@ -152,6 +178,8 @@ def relay(emulator, timeout, enter_after):
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
             tail = (tail + data)[-TAIL_SIZE:]
+            if HYPERVISOR in tail:
+                silent = math.inf
             if waiting and waiting in tail:
                 press_enter(emulator)
                 waiting = b""
@@ -175,6 +203,11 @@ def run(args, command):
             stop(emulator)
             print(f"\ndemo.sh: stopped after {timeout} s (--timeout changes that)", file=sys.stderr)
             return 1
+        except Silent:
+            stop(emulator)
+            print(f"\ndemo.sh: the hypervisor said nothing in {START_TIMEOUT} s: a CPU without {args.arch} code or "
+                  f"without its hypervisor mode? --cpu {machine.ARCHS[args.arch].cpu} has both", file=sys.stderr)
+            return 1
         except KeyboardInterrupt:
             stop(emulator)
             return 130
@@ -190,7 +223,7 @@ def run(args, command):
 def main(argv=None):
     try:
         args = arguments(argv)
-        subprocess.run([str(machine.ROOT / "scripts/setup.sh"), "demo"], check=True)
+        subprocess.run([str(machine.ROOT / "scripts/setup.sh"), "demo", args.arch], check=True)
         print(f"demo.sh: building axvm-demo for {args.arch}", file=sys.stderr, flush=True)
         image = machine.build_image(args.arch, args.compiler)
         command = emulator_command(args, image, bundle_for(args))

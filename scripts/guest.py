@@ -30,7 +30,10 @@ class GuestArch:
     kernel_meta: str
 
 
-ARCHS = {"aarch64": GuestArch("arm64", "linux-image-cloud-arm64")}
+ARCHS = {
+    "aarch64": GuestArch("arm64", "linux-image-cloud-arm64"),
+    "riscv64": GuestArch("riscv64", "linux-image-riscv64"),
+}
 
 
 class GuestError(Exception):

@@ -26,10 +26,12 @@ class Arch:
     emulator: str
     options: tuple[str, ...]
     cpu: str
+    other_cpus: str  # for people
 
 
 ARCHS = {
-    "aarch64": Arch("qemu-system-aarch64", ("-M", "virt,virtualization=on,gic-version=3"), "cortex-a72"),
+    "aarch64": Arch("qemu-system-aarch64", ("-M", "virt,virtualization=on,gic-version=3"), "cortex-a72", "max"),
+    "riscv64": Arch("qemu-system-riscv64", ("-M", "virt"), "rv64", "rv64,sstc=off"),
 }
 
 
@@ -68,8 +70,8 @@ def build_image(arch, compiler="gcc", options=()):
     return images[0]
 
 
-def make_bundle(output, tomls, overrides=(), append=""):
-    command = [sys.executable, str(MKBUNDLE), "-o", str(output), *map(str, tomls), "--append", append]
+def make_bundle(arch, output, tomls, overrides=(), append=""):
+    command = [sys.executable, str(MKBUNDLE), "-o", str(output), "--arch", arch, *map(str, tomls), "--append", append]
     for override in overrides:
         command += ["--set", override]
     done = subprocess.run(command, text=True, stderr=subprocess.PIPE)

@@ -6,9 +6,11 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-usage: scripts/setup.sh [demo|test]
-  demo   only what scripts/demo.sh needs
-  test   everything (the default)
+usage: scripts/setup.sh [base|demo [ARCH]|test]
+  base        only what starts the scripts
+  demo        what scripts/demo.sh needs, for every architecture
+  demo ARCH   the same for one architecture
+  test        everything (the default)
 USAGE
 }
 
@@ -18,18 +20,38 @@ say() {
     echo "setup.sh: $*" >&2
 }
 
-wanted() { # GROUP
-    awk -v group="$1" '/^#/ || NF != 2 { next } $1 == "demo" || group == "test" { print $2 }' \
+listed() { # GROUP; without one, all
+    awk -v group="${1-}" '/^#/ || NF != 2 { next } group == "" || $1 == group { print $2 }' \
         "$root/scripts/packages.txt"
+}
+
+architectures() {
+    awk '/^#/ || NF != 2 || $1 ~ /^(base|demo|test)$/ { next } !seen[$1]++ { print $1 }' \
+        "$root/scripts/packages.txt"
+}
+
+wanted() { # GROUP [ARCH]
+    local arch
+    case $1 in
+    base) listed base ;;
+    test) listed ;;
+    demo)
+        listed base
+        listed demo
+        for arch in ${2-$(architectures)}; do
+            listed "$arch"
+        done
+        ;;
+    esac
 }
 
 is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-missing() { # GROUP
+missing() { # GROUP [ARCH]
     local package
-    for package in $(wanted "$1"); do
+    for package in $(wanted "$@"); do
         is_installed "$package" || echo "$package"
     done
 }
@@ -55,9 +77,9 @@ quietly() {
     rm -f "$log"
 }
 
-install_missing() { # GROUP
+install_missing() { # GROUP [ARCH]
     local packages
-    packages=$(missing "$1")
+    packages=$(missing "$@")
     [ -n "$packages" ] || return 0
     if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
         say "neither root nor sudo to install the missing packages: ${packages//$'\n'/ }"
@@ -70,21 +92,25 @@ install_missing() { # GROUP
         apt-get install -q -y --no-install-recommends $packages
 }
 
-group=${1-test}
-case $group in
-demo | test) ;;
+[ $# -gt 0 ] || set -- test
+case $1 in
+base | demo | test) ;;
 -h | --help) usage && exit 0 ;;
 *)
-    say "no such group '$group'"
+    say "no such group '$1'"
     usage >&2
     exit 2
     ;;
 esac
-[ $# -le 1 ] || { usage >&2 && exit 2; }
+[ $# -le 1 ] || [ "$# $1" = "2 demo" ] || { usage >&2 && exit 2; }
+if [ $# = 2 ] && ! architectures | grep -qx -e "$2"; then
+    say "no such architecture '$2'; architectures: $(architectures | paste -sd ' ')"
+    exit 2
+fi
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     say "this is no Debian: install the equivalents of scripts/packages.txt by hand"
     exit 1
 fi
-install_missing "$group"
-quietly "$root/scripts/fetch-wraps.sh"
+install_missing "$@"
+[ "$1" = base ] || quietly "$root/scripts/fetch-wraps.sh"

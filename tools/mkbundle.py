@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make a bundle for axvm-demo: a device tree that describes the VMs, followed by their images.
 
-    mkbundle.py -o OUT [--set FIELD=VALUE]... [--append WORDS] VM.toml...
+    mkbundle.py -o OUT [--arch ARCH] [--set FIELD=VALUE]... [--append WORDS] VM.toml...
     mkbundle.py --list BUNDLE
 
 Every TOML file describes one VM, with the field names of axvisor; docs/bundle.md says more.
@@ -36,18 +36,33 @@ MAX_IRQ = 1019
 FLAGS_MASK = 0x3F
 FLAG_READ = 0x1
 MAP_TYPES = {0: "alloc", 1: "identical", 2: "reserved"}
-FORMATS = ("auto", "linux-arm64", "raw")
 
 TYPE_INTERRUPT_CONTROLLER, TYPE_CONSOLE, TYPE_SCRATCH = 0x1, 0x2, 0xF0
 DEVICE_TYPES = {TYPE_INTERRUPT_CONTROLLER: "interrupt controller", TYPE_CONSOLE: "console",
                 TYPE_SCRATCH: "scratch page, for tests"}
-DISTRIBUTOR_SIZE = 0x10000
 REDISTRIBUTOR_STRIDE = 0x20000
 
-# What the hypervisor presents to a VM whose emu_devices is empty.
-DEFAULT_GICD, DEFAULT_GICR, DEFAULT_UART = 0x08000000, 0x080A0000, 0x09000000
 
-LINUX_MAGIC_AT, LINUX_MAGIC = 0x38, b"ARM\x64"
+@dataclasses.dataclass(frozen=True)
+class Board:
+    """What the hypervisor presents to the VMs of one architecture (axvm/src/machine)."""
+    linux_format: str
+    linux_magic: bytes  # at LINUX_MAGIC_AT of an Image
+    controller: tuple  # (address, length), what a VM gets whose emu_devices is empty
+    console: tuple
+    irqs: range  # of devices
+    redistributors: int | None = None  # their address, where there are any
+
+
+BOARDS = {
+    "aarch64": Board("linux-arm64", b"ARM\x64", (0x08000000, 0x10000), (0x09000000, PAGE), range(32, MAX_IRQ + 1),
+                     redistributors=0x080A0000),
+    "riscv64": Board("linux-riscv64", b"RSC\x05", (0x0C000000, 0x600000), (0x10000000, PAGE), range(1, MAX_IRQ + 1)),
+}
+DEFAULT_ARCH = "aarch64"
+FORMATS = ("auto", *(board.linux_format for board in BOARDS.values()), "raw")
+
+LINUX_MAGIC_AT, LINUX_MAGIC_SIZE = 0x38, 4
 LINUX_HEADER_SIZE = 64
 LINUX_BASE_ALIGN = 2 << 20
 
@@ -269,12 +284,14 @@ class Image:
 
 
 class Vm:
-    def __init__(self, document, directory):
+    def __init__(self, document, directory, arch=None):
         unknown = next((name for name in document if name not in SCHEMA), None)
         if unknown is not None:
             raise FieldError(unknown, "", f"unknown section; known: {', '.join(SCHEMA)}")
         self.base, self.kernel, self.devices = (checked_section(name, document.get(name, {})) for name in SCHEMA)
         self._directory = directory
+        self.arch = arch or arch_of_format(self.kernel["image_format"])
+        self._board = BOARDS[self.arch]
         self._check_ignored(document.get("base", {}))
         self._check_map()
         self.image = self._kernel_image()
@@ -309,17 +326,17 @@ class Vm:
 
     def _device_windows(self):
         """(field, Span) of every device, the redistributors of a GICv3 included."""
-        cpus = self.base["cpu_num"]
+        board, redistributors_size = self._board, REDISTRIBUTOR_STRIDE * self.base["cpu_num"]
         if not self.devices["emu_devices"]:
-            yield "emu_devices", Span(DEFAULT_GICD, DISTRIBUTOR_SIZE, "default interrupt controller")
-            yield "emu_devices", Span(DEFAULT_GICR, REDISTRIBUTOR_STRIDE * cpus, "default redistributors")
-            yield "emu_devices", Span(DEFAULT_UART, PAGE, "default console")
+            yield "emu_devices", Span(*board.controller, "default interrupt controller")
+            yield "emu_devices", Span(*board.console, "default console")
+            if board.redistributors is not None:
+                yield "emu_devices", Span(board.redistributors, redistributors_size, "default redistributors")
         for device in self.devices["emu_devices"]:
             yield "emu_devices", Span(device[1], device[2], f"device '{device[0]}'")
-            if device[4] == TYPE_INTERRUPT_CONTROLLER:
+            if device[4] == TYPE_INTERRUPT_CONTROLLER and board.redistributors is not None:
                 high, low = device[5]
-                yield "emu_devices", Span(high << 32 | low, REDISTRIBUTOR_STRIDE * cpus,
-                                          f"redistributors of '{device[0]}'")
+                yield "emu_devices", Span(high << 32 | low, redistributors_size, f"redistributors of '{device[0]}'")
         for device in self.devices["passthrough_devices"]:
             yield "passthrough_devices", Span(device[1], device[3], f"device '{device[0]}'")
 
@@ -346,19 +363,27 @@ class Vm:
         for device in passed:
             check_window("devices", "passthrough_devices", Span(device[2], device[3], f"device '{device[0]}' hpa"))
 
-    @staticmethod
-    def _check_emulated(device):
+    def _check_emulated(self, device):
         name, _, length, irq, kind = device[:5]
         config = device[5] if len(device) > 5 else []
         if kind not in DEVICE_TYPES:
             known = ", ".join(f"{number:#x} ({text})" for number, text in DEVICE_TYPES.items())
             raise FieldError("devices", "emu_devices", f"device '{name}': type {kind:#x} is none of {known}")
-        if kind == TYPE_INTERRUPT_CONTROLLER and (len(config) != 2 or length != DISTRIBUTOR_SIZE):
+        if kind == TYPE_INTERRUPT_CONTROLLER:
+            self._check_controller(name, length, config)
+        irqs = self._board.irqs
+        if kind == TYPE_CONSOLE and irq not in irqs:
+            raise FieldError("devices", "emu_devices", f"device '{name}': irq {irq} is no interrupt of a device "
+                             f"({irqs[0]}..{irqs[-1]})")
+
+    def _check_controller(self, name, length, config):
+        has_redistributors = self._board.redistributors is not None
+        wanted = self._board.controller[1]
+        if length != wanted or len(config) != (2 if has_redistributors else 0):
+            config_text = ("config [high, low] words of the redistributors' address" if has_redistributors
+                           else "no config")
             raise FieldError("devices", "emu_devices", f"device '{name}': an interrupt controller has length "
-                             f"{DISTRIBUTOR_SIZE:#x} and config [high, low] words of the redistributors' address")
-        if kind == TYPE_CONSOLE and not 32 <= irq <= MAX_IRQ:
-            raise FieldError("devices", "emu_devices", f"device '{name}': irq {irq} is no shared interrupt "
-                             f"(32..{MAX_IRQ})")
+                             f"{wanted:#x} and {config_text}")
 
     # -- images --
 
@@ -374,12 +399,16 @@ class Vm:
 
     def _kernel_image(self):
         data = self._read("kernel_path")
-        has_magic = (len(data) >= LINUX_HEADER_SIZE
-                     and data[LINUX_MAGIC_AT:LINUX_MAGIC_AT + len(LINUX_MAGIC)] == LINUX_MAGIC)
+        found = linux_format(data)
         wanted = self.kernel["image_format"]
-        if wanted == "linux-arm64" and not has_magic:
-            raise FieldError("kernel", "kernel_path", f"{self.kernel['kernel_path']} is no Linux arm64 Image")
-        if has_magic and wanted != "raw":
+        if wanted == "auto" and found and found != self._board.linux_format:
+            raise FieldError("kernel", "kernel_path", f"{self.kernel['kernel_path']} is a {found} Image, "
+                             f"and the VM's architecture is {self.arch}")
+        if wanted not in ("auto", "raw", self._board.linux_format):
+            raise FieldError("kernel", "image_format", f"{wanted!r} is none for a VM of {self.arch}")
+        if wanted == self._board.linux_format and found != wanted:
+            raise FieldError("kernel", "kernel_path", f"{self.kernel['kernel_path']} is no {wanted} Image")
+        if found and wanted != "raw":
             text_offset, image_size = struct.unpack_from("<QQ", data, 8)
             return Image(data, max(image_size, len(data)), text_offset, True)
         if self.kernel["kernel_load_addr"] is None:
@@ -433,6 +462,16 @@ class Vm:
         return home
 
 
+def linux_format(data):
+    """The image_format of a file with the header of a Linux Image, else None."""
+    magic = data[LINUX_MAGIC_AT:LINUX_MAGIC_AT + LINUX_MAGIC_SIZE] if len(data) >= LINUX_HEADER_SIZE else b""
+    return next((board.linux_format for board in BOARDS.values() if board.linux_magic == magic), None)
+
+
+def arch_of_format(image_format):
+    return next((arch for arch, board in BOARDS.items() if board.linux_format == image_format), DEFAULT_ARCH)
+
+
 def check_window(section, field, span):
     if span.size == 0:
         raise FieldError(section, field, f"{span.what} size is 0")
@@ -481,11 +520,11 @@ def apply_overrides(document, overrides, append):
             kernel["cmdline"] = f"{kernel.get('cmdline', '')} {append}".strip()
 
 
-def load_vm(path, overrides, append):
+def load_vm(path, overrides, append, arch=None):
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
         apply_overrides(document, overrides, append)
-        return Vm(document, path.parent)
+        return Vm(document, path.parent, arch)
     except OSError as error:
         raise BundleError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -494,10 +533,10 @@ def load_vm(path, overrides, append):
         raise BundleError(f"{path}: {error}") from None
 
 
-def load_vms(paths, overrides=(), append=""):
+def load_vms(paths, overrides=(), append="", arch=None):
     vms = []
     for path in paths:
-        vm = load_vm(path, overrides, append)
+        vm = load_vm(path, overrides, append, arch)
         for field in ("id", "name"):
             if any(other.base[field] == vm.base[field] for other in vms):
                 raise BundleError(f"{path}: [base] {field}: {vm.base[field]!r} is used by another VM of the bundle")
@@ -651,6 +690,8 @@ def arguments(argv):
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.FIELD=VALUE",
                         help="override a field of every VM; a path is relative to the current directory")
     parser.add_argument("--append", default="", metavar="WORDS", help="add words to every VM's cmdline")
+    parser.add_argument("--arch", choices=sorted(BOARDS), help="the VMs' architecture (default: the one of "
+                        f"their image_format, or {DEFAULT_ARCH})")
     parser.add_argument("--list", type=pathlib.Path, metavar="BUNDLE", help="print a bundle's description")
     parser.add_argument("toml", nargs="*", type=pathlib.Path, metavar="VM.toml")
     args = parser.parse_args(argv)
@@ -668,7 +709,7 @@ def main(argv=None):
             print(list_bundle(args.list))
             return 0
         overrides = [parse_override(text) for text in args.set]
-        write_whole(args.output, build(load_vms(args.toml, overrides, args.append)))
+        write_whole(args.output, build(load_vms(args.toml, overrides, args.append, args.arch)))
     except BundleError as error:
         print(f"mkbundle.py: {error}", file=sys.stderr)
         return 2

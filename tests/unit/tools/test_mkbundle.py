@@ -42,6 +42,17 @@ def toml_text(document):
                    for section, table in document.items())
 
 
+RISCV_RAM = 0x80000000
+PLIC = ["plic", 0x0C000000, 0x600000, 0, 0x1]
+RISCV_UART = ["uart", 0x10000000, 0x1000, 10, 0x2]
+
+
+def riscv_image(size=4096, image_size=2 * MIB):
+    """A file with a riscv64 Image header."""
+    header = struct.pack("<IIQQQIIQ8s4sI", 0, 0, 2 * MIB, image_size, 0, 2, 0, 0, b"RISCV\0\0\0", b"RSC\x05", 0)
+    return header.ljust(size, b"\x5a")
+
+
 def image(size=4096, image_size=2 * MIB, text_offset=0):
     """A file with an arm64 Image header."""
     header = struct.pack("<IIQQQQQQ4sI", 0, 0, text_offset, image_size, 0xA, 0, 0, 0, b"ARM\x64", 0)
@@ -170,11 +181,13 @@ class GoodBundles(Fixture):
         self.assertEqual(struct.unpack(">QQ", node.props["kernel"])[1], 8192)
 
     def test_the_shipped_configurations_are_valid(self):
+        kernels = {"aarch64": image(image_size=32 * MIB), "riscv64": riscv_image(image_size=32 * MIB)}
         for path in sorted((tools_path.ROOT / "axvm-demo" / "configs").rglob("*.toml")):
             with self.subTest(path=path):
-                self.write("kernel", image(image_size=32 * MIB))
-                self.bundle(path, "--set", f"kernel.kernel_path={self.folder}/kernel",
-                            "--set", f"kernel.ramdisk_path={self.folder}/initramfs")
+                self.write("kernel", kernels[path.parent.name])
+                ramdisk = ["--set", f"kernel.ramdisk_path={self.folder}/initramfs"] if path.stem == "linux" else []
+                self.bundle(path, "--arch", path.parent.name, "--set", f"kernel.kernel_path={self.folder}/kernel",
+                            *ramdisk)
 
     @unittest.skipUnless(shutil.which("dtc"), "dtc is not installed")
     def test_dtc_reads_the_bundle(self):
@@ -186,6 +199,45 @@ class GoodBundles(Fixture):
         self.output.write_bytes(b"x" * (16 * MIB))
         data, root = self.bundle()
         self.assertEqual(root.props["total-size"], fdt.u64(len(data)))
+
+
+class RiscvBundles(Fixture):
+    """The same fields, another board."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("Image", riscv_image())
+        self.document["kernel"].update(image_format="linux-riscv64", memory_regions=[[RISCV_RAM, 64 * MIB, 7, 0]])
+
+    def test_the_image_format_names_the_architecture(self):
+        _, root = self.bundle()
+        self.assertEqual(root.children[0].props["image-format"], b"linux-riscv64\0")
+
+    def test_the_architecture_can_be_told(self):
+        self.set("kernel", "image_format", "auto")
+        self.bundle(self.toml(), "--arch", "riscv64")
+
+    def test_the_kernel_lies_behind_its_text_offset(self):
+        self.set("kernel", "memory_regions", [[RISCV_RAM, 4 * MIB - 4096, 7, 0]])
+        self.assert_error("[kernel] kernel_path", "0x80200000", "not inside")
+
+    def test_its_devices_become_nodes(self):
+        self.set("devices", "emu_devices", [PLIC, RISCV_UART])
+        _, root = self.bundle()
+        self.assertEqual([node.props["irq"] for node in root.children[0].children], [fdt.u32(0), fdt.u32(10)])
+
+    def test_wrong_devices_are_errors(self):
+        for device, *parts in (([*PLIC, [0, 0x080A0000]], "plic", "no config"),
+                               ([*PLIC[:2], 0x10000, *PLIC[3:]], "plic", "length 0x600000"),
+                               ([*RISCV_UART[:3], 0, 2], "irq 0", "1..1019")):
+            with self.subTest(device=device):
+                self.assert_field_error("devices", "emu_devices", [device], *parts)
+
+    def test_memory_stays_clear_of_the_default_devices(self):
+        for base, what in ((0x0C000000, "default interrupt controller"), (0x10000000, "default console")):
+            with self.subTest(what=what):
+                self.set("kernel", "memory_regions", [[RISCV_RAM, 64 * MIB, 7, 0], [base, 4096, 7, 0]])
+                self.assert_error("[devices] emu_devices: ", what, "overlaps memory region 1")
 
 
 class FieldErrors(Fixture):
@@ -318,7 +370,18 @@ class ImageErrors(Fixture):
 
     def test_a_kernel_that_is_no_image_is_an_error_when_linux_is_asked_for(self):
         self.document["kernel"].update(kernel_path="raw", image_format="linux-arm64")
-        self.assert_error("[kernel] kernel_path", "raw", "no Linux arm64 Image")
+        self.assert_error("[kernel] kernel_path", "raw", "no linux-arm64 Image")
+
+    def test_a_kernel_of_another_architecture_is_an_error(self):
+        self.write("Image", riscv_image())
+        self.assert_error("[kernel] kernel_path", "linux-riscv64", "aarch64")
+        self.assert_error("[kernel] kernel_path", "linux-riscv64", "aarch64", words=[self.toml(), "--arch", "aarch64"])
+        self.set("kernel", "image_format", "linux-arm64")
+        self.assert_error("[kernel] kernel_path", "no linux-arm64 Image")
+
+    def test_a_format_of_another_architecture_is_an_error(self):
+        self.set("kernel", "image_format", "linux-arm64")
+        self.assert_error("[kernel] image_format", "linux-arm64", "riscv64", words=[self.toml(), "--arch", "riscv64"])
 
     def test_a_raw_kernel_needs_an_address(self):
         self.document["kernel"].update(kernel_path="raw")

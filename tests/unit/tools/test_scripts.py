@@ -25,8 +25,12 @@ def run(script, *words, **kwargs):
 
 class Options(unittest.TestCase):
     BAD = (
-        ("demo.sh", ["mips"], "demo.sh: no such architecture 'mips'; architectures: aarch64"),
-        ("demo.sh", ["aarch64", "foo"], "demo.sh: no such guest 'foo'; guests: builtin, hello, bench, linux, linux-shell"),
+        ("demo.sh", ["mips"], "demo.sh: no such architecture 'mips'; architectures: aarch64, riscv64"),
+        ("demo.sh", ["aarch64", "foo"],
+         "demo.sh: no such guest 'foo' for aarch64; guests: builtin, hello, bench, linux, linux-shell\n"),
+        ("demo.sh", ["riscv64", "foo"],
+         "demo.sh: no such guest 'foo' for riscv64; guests: builtin, hello, bench, linux, linux-shell, u-boot\n"),
+        ("demo.sh", ["aarch64", "u-boot"], "demo.sh: no such guest 'u-boot' for aarch64; guests: builtin"),
         ("demo.sh", ["--frobnicate"], "demo.sh: unrecognized arguments: --frobnicate"),
         ("demo.sh", ["aarch64", "hello", "more"], "demo.sh: unrecognized arguments: more"),
         ("demo.sh", ["--vcpus", "none"], "demo.sh: argument --vcpus: 'none' is not a number from 1 to 8"),
@@ -43,6 +47,8 @@ class Options(unittest.TestCase):
         ("demo.sh", ["--append", "quiet"], "demo.sh: guest 'builtin' takes no"),
         ("test.sh", ["everything"], "test.sh: no such suite 'everything'; suites: unit, coverage, build"),
         ("setup.sh", ["foo"], "setup.sh: no such group 'foo'"),
+        ("setup.sh", ["demo", "mips"], "setup.sh: no such architecture 'mips'; architectures: aarch64 riscv64"),
+        ("setup.sh", ["test", "aarch64"], "usage: scripts/setup.sh"),
     )
 
     def test_a_wrong_option_is_one_clear_error(self):
@@ -65,8 +71,17 @@ class Options(unittest.TestCase):
         self.assertEqual(run("demo.sh", "--help", cwd="/").returncode, 0)
 
     def test_setup_says_nothing_when_nothing_is_missing(self):
-        done = run("setup.sh")
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        for words in ([], ["base"], ["demo"], ["demo", "riscv64"], ["test"]):
+            with self.subTest(words=words):
+                done = run("setup.sh", *words)
+                self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_every_architecture_has_its_packages(self):
+        listed = (SCRIPTS / "packages.txt").read_text()
+        for name, arch in machine.ARCHS.items():
+            with self.subTest(arch=name):
+                self.assertRegex(listed, f"(?m)^{name} gcc-{name}-")
+                self.assertRegex(listed, f"(?m)^{name} qemu-system-")
 
 
 class End(unittest.TestCase):
