@@ -83,8 +83,7 @@ static inline void riscv_advance_pc(RISCVVCpu *vcpu, unsigned size)
 }
 
 // ---- abort.c: guest page faults; decode.c: load/store instructions ----
-RISCVNext riscv_handle_load_fault(RISCVVCpu *vcpu, AxVCpuExit *exit);
-RISCVNext riscv_handle_store_fault(RISCVVCpu *vcpu, AxVCpuExit *exit);
+RISCVNext riscv_handle_data_fault(RISCVVCpu *vcpu, AxVCpuExit *exit);
 RISCVNext riscv_handle_fetch_fault(RISCVVCpu *vcpu, AxVCpuExit *exit);
 AxError riscv_complete_mmio(RISCVVCpu *vcpu, const AxVCpuExit *exit, uint64_t value);
 // The instruction at the guest's PC, 16 or 32 bits wide (*size 2 or 4). False when the guest cannot
@@ -108,8 +107,8 @@ bool riscv_is_atomic_store(uint32_t instruction);
 
 // ---- sysreg.c: virtual-instruction exceptions: CSRs, WFI, and what a guest may not have ----
 RISCVNext riscv_handle_virtual_instruction(RISCVVCpu *vcpu, AxVCpuExit *exit);
-AxError riscv_complete_csr_read(RISCVVCpu *vcpu, uint64_t value);
-AxError riscv_complete_csr_write(RISCVVCpu *vcpu);
+void riscv_complete_csr_read(RISCVVCpu *vcpu, uint64_t value);
+void riscv_complete_csr_write(RISCVVCpu *vcpu);
 
 // Values of vcpu->csr_step: the write of a CSR access that had to read first.
 enum {
@@ -120,9 +119,11 @@ enum {
 // *exit, RISCV_EXIT.
 RISCVNext riscv_resume_csr(RISCVVCpu *vcpu, AxVCpuExit *exit);
 
-// ---- firmware/: SBI; the guest's PC stands behind the call ----
+// ---- firmware/: SBI ----
+// The caller has advanced the PC behind the ECALL.
 RISCVNext riscv_handle_firmware_call(RISCVVCpu *vcpu, AxVCpuExit *exit);
-// What a0 and a1 become when the host completed a firmware exit.
+// What a0 and a1 become when the host completed a firmware exit. AX_EINVAL when it is none, or
+// `result` is no AxError.
 AxError riscv_firmware_complete(RISCVVCpu *vcpu, const AxVCpuExit *exit, AxError result,
                                 uint64_t value);
 
@@ -145,10 +146,12 @@ void riscv_interrupt_refresh(RISCVVCpu *vcpu);
 // Before each entry.
 static inline void riscv_interrupt_enter(RISCVVCpu *vcpu, uint32_t summary)
 {
-    if ((summary & (AX_EVENT_IRQ | AX_EVENT_REQUEST)) != 0) {
+    if ((summary & (AX_EVENT_IRQ | AX_EVENT_REQUEST)) != 0 || vcpu->interrupts.look_again) {
         riscv_interrupt_refresh(vcpu);
     }
 }
+// Clears the guest's software interrupt (sip.SSIP) as itself would; true when it was pending. Bound.
+bool riscv_interrupt_clear_software(RISCVVCpu *vcpu);
 // Once at the end of run: the guest may have cleared VSSIP, its timer may have fired.
 void riscv_interrupt_exit(RISCVVCpu *vcpu);
 AxIrqState riscv_interrupt_state(const void *arch, uint32_t irq);
@@ -163,7 +166,8 @@ void riscv_timer_load(RISCVVCpu *vcpu); // bind
 void riscv_timer_save(RISCVVCpu *vcpu); // unbind
 // SBI set_timer: guest time; clears the pending interrupt when it lies ahead. Bound.
 void riscv_timer_set(RISCVVCpu *vcpu, uint64_t deadline);
-// Before each entry, without Sstc: raises the interrupt when it is due, tells the host the deadline.
+// Before each entry, without Sstc: raises the interrupt when it is due, or tells the host when that
+// will be.
 void riscv_timer_poll(RISCVVCpu *vcpu);
 static inline void riscv_timer_enter(RISCVVCpu *vcpu)
 {
@@ -172,8 +176,9 @@ static inline void riscv_timer_enter(RISCVVCpu *vcpu)
     }
 }
 bool riscv_timer_asserted(const RISCVVCpu *vcpu); // guest time has reached the deadline
+bool riscv_timer_wakeup_pending(const RISCVVCpu *vcpu);
 uint64_t riscv_next_deadline(const void *arch);
-// RISCV_REG_TIMECMP, RISCV_REG_HTIMEDELTA
+// RISCV_REG_TIMECMP, RISCV_REG_HTIMEDELTA: AX_ENOENT for an id of somebody else.
 AxError riscv_timer_get_reg(const RISCVVCpu *vcpu, AxRegId reg, uint64_t *value);
 AxError riscv_timer_set_reg(RISCVVCpu *vcpu, AxRegId reg, uint64_t value);
 
