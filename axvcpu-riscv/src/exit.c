@@ -132,7 +132,8 @@ AxError riscv_complete_call(void *arch, const AxVCpuExit *exit, AxError result, 
     if (!is_call(exit) || (unsigned)result >= AX_ERROR_COUNT) {
         return AX_EINVAL;
     }
-    return riscv_firmware_complete(arch, exit, result, value);
+    riscv_firmware_complete(arch, exit, result, value);
+    return AX_OK;
 }
 
 // A call nobody answers is not supported; a CSR nobody has is an illegal instruction; an address
