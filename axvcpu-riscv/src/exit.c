@@ -115,25 +115,9 @@ AxError riscv_complete_write(void *arch, const AxVCpuExit *exit)
     return AX_OK;
 }
 
-static bool is_call(const AxVCpuExit *exit)
-{
-    static const bool calls[AX_EXIT_COUNT] = {
-        [AX_EXIT_HYPERCALL] = true,    [AX_EXIT_CPU_UP] = true,
-        [AX_EXIT_CPU_STATUS] = true,   [AX_EXIT_SEND_IPI] = true,
-        [AX_EXIT_REMOTE_FENCE] = true, [AX_EXIT_CONSOLE_WRITE] = true,
-        [AX_EXIT_CONSOLE_READ] = true,
-    };
-
-    return calls[exit->reason];
-}
-
 AxError riscv_complete_call(void *arch, const AxVCpuExit *exit, AxError result, uint64_t value)
 {
-    if (!is_call(exit) || (unsigned)result >= AX_ERROR_COUNT) {
-        return AX_EINVAL;
-    }
-    riscv_firmware_complete(arch, exit, result, value);
-    return AX_OK;
+    return riscv_firmware_complete(arch, exit, result, value);
 }
 
 // A call nobody answers is not supported; a CSR nobody has is an illegal instruction; an address
@@ -142,15 +126,12 @@ AxError riscv_complete_fault(void *arch, const AxVCpuExit *exit)
 {
     RISCVVCpu *vcpu = arch;
 
-    if (is_call(exit)) {
-        return riscv_complete_call(vcpu, exit, AX_ENOTSUP, 0);
-    }
     switch (exit->reason) {
     case AX_EXIT_SYSREG_READ:
     case AX_EXIT_SYSREG_WRITE: riscv_inject_illegal(vcpu, vcpu->instruction); return AX_OK;
     case AX_EXIT_MMIO_READ:
     case AX_EXIT_MMIO_WRITE:
     case AX_EXIT_NESTED_PAGE_FAULT: riscv_inject_access_fault(vcpu); return AX_OK;
-    default: return AX_EINVAL;
+    default: return riscv_firmware_complete(vcpu, exit, AX_ENOTSUP, 0);
     }
 }
