@@ -424,14 +424,20 @@ bool axvm_in_region(AxAddrSpace *as, GuestPhysAddr gpa, uint64_t size)
 
 // ---- on demand ----
 
+static bool has_page(const AxAddrSpace *as, GuestPhysAddr page)
+{
+    AxWalk walk;
+
+    axvm_walk(as, page, &walk);
+    return walk.kind == AX_EPT_LEAF;
+}
+
 // Only pages of ON_DEMAND regions can be missing: the others are filled when they are made.
 static AxError ensure_page(AxAddrSpace *as, const AxRegion *region, GuestPhysAddr page)
 {
-    AxWalk walk;
     AxError error;
 
-    axvm_walk(as, page, &walk);
-    if (walk.kind == AX_EPT_LEAF) {
+    if (has_page(as, page)) {
         return AX_OK;
     }
     error = axvm_walker_populate(as, page, AX_PAGE_SIZE, region->flags);
@@ -453,7 +459,15 @@ static AxError handle_fault(AxAddrSpace *as, GuestPhysAddr gpa, MappingFlags acc
     if (region == NULL) {
         return AX_ENOENT;
     }
-    return lacks(region->flags, access) ? AX_EPERM : ensure_page(as, region, page_of(gpa));
+    if (lacks(region->flags, access)) {
+        return AX_EPERM;
+    }
+    if (has_page(as, page_of(gpa))) {
+        // This pCPU may have cached the entry as it was before.
+        as->format->publish();
+        return AX_OK;
+    }
+    return ensure_page(as, region, page_of(gpa));
 }
 
 AxError axvm_handle_fault(AxAddrSpace *as, GuestPhysAddr gpa, MappingFlags access)

@@ -41,6 +41,9 @@ AxError axvm_plan(AxVM *vm, const char **why)
     if (vm->config.kernel.size != 0) {
         error = axvm_image_probe(vm->config.image_format, &vm->config.kernel, &info, why);
     }
+    if (info.format == AX_IMAGE_RAW) {
+        info.load_offset = vm->machine->raw_offset;
+    }
     return error != AX_OK ? error : axvm_boot_layout(&vm->config, &info, &vm->layout, why);
 }
 
@@ -153,12 +156,12 @@ static void destroy_vcpu(AxVM *vm, AxVCpu *vcpu)
 
 static void unbuild_vcpus(AxVM *vm)
 {
+    vm->memory.root.recall = NULL;
     while (vm->vcpu_count > 0) {
         destroy_vcpu(vm, &vm->vcpus[--vm->vcpu_count].vcpu);
     }
     axvm_free_bytes(vm->hal, vm->vcpus, vm->config.cpu_num * sizeof(AxVMVCpu));
     vm->vcpus = NULL;
-    vm->memory.root.recall = NULL;
 }
 
 AxError axvm_setup_vcpu(AxVM *vm, AxVMVCpu *self, GuestPhysAddr entry)

@@ -254,16 +254,29 @@ static AxError read_base(Node vm, AxVMConfig *config, const char **why)
 
 static bool read_format(Node vm, AxImageFormat *format)
 {
-    if (IS_TEXT(vm, "image-format", "auto")) {
-        *format = AX_IMAGE_AUTO;
-    } else if (IS_TEXT(vm, "image-format", "raw")) {
-        *format = AX_IMAGE_RAW;
-    } else if (IS_TEXT(vm, "image-format", "linux-arm64")) {
-        *format = AX_IMAGE_LINUX_ARM64;
-    } else {
-        return false;
+#define NAME(format, literal)            \
+    {                                    \
+        format, literal, sizeof(literal) \
     }
-    return true;
+    static const struct {
+        AxImageFormat format;
+        const char *name;
+        size_t size;
+    } names[] = {
+        NAME(AX_IMAGE_AUTO, "auto"),
+        NAME(AX_IMAGE_RAW, "raw"),
+        NAME(AX_IMAGE_LINUX_ARM64, "linux-arm64"),
+        NAME(AX_IMAGE_LINUX_RISCV64, "linux-riscv64"),
+    };
+#undef NAME
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (is_text(vm, "image-format", names[i].name, names[i].size)) {
+            *format = names[i].format;
+            return true;
+        }
+    }
+    return false;
 }
 
 static AxError read_images(Node vm, AxVMConfig *config, const char **why)

@@ -174,7 +174,7 @@ static AxError check_images(const AxVMConfig *config, const char **why)
         (config->ramdisk.size != 0 && config->ramdisk.data == NULL)) {
         return axvm_because(why, AX_EINVAL, "kernel or ramdisk has a size but no data");
     }
-    if ((unsigned)config->image_format > AX_IMAGE_LINUX_ARM64) {
+    if ((unsigned)config->image_format >= AX_IMAGE_FORMAT_COUNT) {
         return axvm_because(why, AX_ENOTSUP, "image_format is not known");
     }
     if (!is_address(config->entry_point) || !is_address(config->kernel_load_addr) ||

@@ -1,30 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Fences that one CPU asks of others, where the hardware of the architecture does not carry them. */
+#include "targets.h"
 #include "vm_internal.h"
-
-static uint64_t distance(const AxVMVCpu *target, const AxVCpuExit *exit)
-{
-    return target->cpu_address - exit->remote_fence.target_cpu;
-}
 
 static bool is_target(const AxVMVCpu *vcpu, const AxVCpuExit *exit)
 {
-    const uint64_t n = distance(vcpu, exit);
-
-    return exit->remote_fence.to_all || (n < 64 && (exit->remote_fence.target_list >> n & 1) != 0);
+    return exit->remote_fence.to_all ||
+           axvm_is_target(vcpu, exit->remote_fence.target_cpu, exit->remote_fence.target_list);
 }
 
-// Whether every bit of the list stands for a vCPU.
 static bool all_exist(const AxVM *vm, const AxVCpuExit *exit)
 {
-    uint64_t left = exit->remote_fence.to_all ? 0 : exit->remote_fence.target_list;
-
-    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        const uint64_t n = distance(&vm->vcpus[i], exit);
-
-        left &= n < 64 ? ~(UINT64_C(1) << n) : UINT64_MAX;
-    }
-    return left == 0;
+    return exit->remote_fence.to_all ||
+           axvm_targets_exist(vm, exit->remote_fence.target_cpu, exit->remote_fence.target_list);
 }
 
 // A vCPU that is Invalid runs no more: it needs none.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The console that a guest reaches by calls to its firmware (SBI DBCN). */
+/* The console that a guest reaches by calls to its firmware. */
 #include "vm_internal.h"
 
 // A call may do less than it was asked for, so that no guest keeps the host busy for long.

@@ -25,6 +25,7 @@ static const struct {
     AxError (*probe)(const AxBlob *image, AxImageInfo *info, const char **why);
 } formats[] = {
     {AX_IMAGE_LINUX_ARM64, axvm_linux_arm64_matches, axvm_linux_arm64_probe},
+    {AX_IMAGE_LINUX_RISCV64, axvm_linux_riscv64_matches, axvm_linux_riscv64_probe},
     {AX_IMAGE_RAW, is_raw, probe_raw},
 };
 

@@ -7,3 +7,7 @@
 bool axvm_linux_arm64_matches(const AxBlob *image);
 AX_MUST_CHECK AxError axvm_linux_arm64_probe(const AxBlob *image, AxImageInfo *info,
                                              const char **why);
+
+bool axvm_linux_riscv64_matches(const AxBlob *image);
+AX_MUST_CHECK AxError axvm_linux_riscv64_probe(const AxBlob *image, AxImageInfo *info,
+                                               const char **why);

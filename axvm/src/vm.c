@@ -36,7 +36,7 @@ static bool machine_is_complete(const AxMachineOps *machine)
     return machine != NULL && machine->name != NULL && machine->state_size != 0 &&
            machine->defaults != NULL && machine->init != NULL && machine->reset != NULL &&
            machine->describe != NULL && machine->vcpu_reset != NULL && machine->send_ipi != NULL &&
-           machine->console_input != NULL;
+           machine->console_input != NULL && machine->console_take != NULL;
 }
 
 static AxError check_params(const AxVMParams *params, const char **why)
@@ -67,6 +67,17 @@ static void fill_in(AxVM *vm, const AxVMParams *params)
     vm->machine->defaults(&vm->config);
 }
 
+static AxError choose_isa(AxVM *vm, const char *host_isa, const char **why)
+{
+    AxError error = AX_OK;
+
+    if (host_isa != NULL) {
+        error = axvcpu_arch_guest_isa(host_isa, vm->isa, sizeof(vm->isa));
+    }
+    return error == AX_OK ? AX_OK
+                          : axvm_because(why, error, "VM: host_isa is malformed, or too long");
+}
+
 AxError axvm_create(AxVM *vm, const AxVMParams *params, const char **why)
 {
     AxError error = check_params(params, why);
@@ -76,6 +87,9 @@ AxError axvm_create(AxVM *vm, const AxVMParams *params, const char **why)
     }
     fill_in(vm, params);
     error = axvm_config_check(&vm->config, why);
+    if (error == AX_OK) {
+        error = choose_isa(vm, params->host_isa, why);
+    }
     if (error == AX_OK) {
         error = axvm_build(vm, params, why);
     }

@@ -4,9 +4,9 @@
  * caller holds as->lock. Addresses are inside the space and aligned to pages unless said otherwise.
  *
  * Hardware walks the tables at any time, so entries are written whole. A valid entry never turns
- * into another valid one directly: it is cleared, flushed, then written ("break before make", Arm
- * ARM D8.14). An empty entry that becomes valid needs no flush. In every format an entry of zero is
- * empty.
+ * into another valid one directly: it is cleared, flushed, then written ("break before make"). An
+ * empty entry that becomes valid needs no flush: a CPU that cached it faults, and learns of the
+ * change in axvm_handle_fault(). In every format an entry of zero is empty.
  */
 #pragma once
 

@@ -2,7 +2,7 @@
 /* The board that guests of this architecture get. */
 #pragma once
 
-#include <axvm/vm.h>
+#include <axvm/machines.h>
 
 #define machine_ops (&axvm_machine_aarch64)
 

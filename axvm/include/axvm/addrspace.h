@@ -80,8 +80,8 @@ AX_MUST_CHECK AxError axvm_translate(AxAddrSpace *as, GuestPhysAddr gpa, Mapping
                                      HostPhysAddr *hpa, uint64_t *run);
 
 /*
- * Answers a nested page fault. AX_OK: the page is there now (also when another vCPU was first);
- * AX_ENOENT: no region; AX_EPERM: the region lacks the right; AX_ENOMEM.
+ * Answers a nested page fault, on the pCPU where it was taken. AX_OK: the page is there now (also
+ * when another vCPU was first, and this pCPU's caches had not seen it); AX_ENOENT: no region; AX_EPERM: the region lacks the right; AX_ENOMEM.
  */
 AX_MUST_CHECK AxError axvm_handle_fault(AxAddrSpace *as, GuestPhysAddr gpa, MappingFlags access);
 

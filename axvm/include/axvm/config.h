@@ -25,6 +25,8 @@ typedef enum AxImageFormat {
     AX_IMAGE_AUTO, /* by the magic numbers of the file */
     AX_IMAGE_RAW,
     AX_IMAGE_LINUX_ARM64,
+    AX_IMAGE_LINUX_RISCV64,
+    AX_IMAGE_FORMAT_COUNT
 } AxImageFormat;
 
 typedef enum AxEmuDeviceType {

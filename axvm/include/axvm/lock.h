@@ -4,7 +4,7 @@
  *
  * Lock order, outermost first; never take one to the left while holding one to the right:
  *
- *     AxVM.lock → device locks (Pl011, …) → Gicv3.lock → AxAddrSpace.lock
+ *     AxVM.lock → locks of devices → of interrupt controllers → AxAddrSpace.lock
  *
  * No lock is held while a guest runs. None of them may be taken in a host interrupt handler: a
  * handler leaves a note and the interrupted code acts on it.

@@ -42,12 +42,13 @@ const char *axvm_stop_name(AxVMStopReason reason);
 
 /*
  * The board: which devices a VM has and how they are described to the guest. One const table per
- * machine; its state lives in frames of the VM.
+ * machine (machines.h), without NULL members; its state lives in frames of the VM.
  */
 typedef struct AxMachineOps {
     const char *name;
     size_t state_size;
     uint8_t gpa_bits;
+    uint64_t raw_offset; /* where a raw image goes that does not say it, from the start of RAM */
     /* Default RAM base and device list, written into a config that leaves them out. */
     void (*defaults)(AxVMConfig *config);
     /* Builds the devices of config->devices onto vm's buses. *why gets a sentence on an error. */
@@ -75,17 +76,13 @@ typedef struct AxMachineOps {
     bool (*console_take)(void *state, uint8_t *byte);
 } AxMachineOps;
 
-/* QEMU-virt-like boards: GICv3, PL011, PSCI · PLIC, NS16550A, SBI. */
-extern const AxMachineOps axvm_machine_aarch64;
-extern const AxMachineOps axvm_machine_riscv64;
-
 /* Room for the list of extensions that a guest is told of, with the terminating 0. */
 #define AX_VM_ISA_SIZE 256u
 
 typedef struct AxVMVCpu {
     AxVCpu vcpu;
     AxArchVCpuImpl arch;
-    uint64_t cpu_address;   /* MPIDR affinity, hart id, APIC id */
+    uint64_t cpu_address;   /* as firmware calls and the description name it */
     _Atomic uint32_t power; /* AxCpuPower */
     GuestPhysAddr start;    /* from CPU_UP until it runs: where, and its argument */
     uint64_t start_arg;
@@ -155,9 +152,14 @@ typedef struct AxVMParams {
     void *power_on_ctx;
     AxVMRandom random; /* NULL: the guest gets no seeds */
     void *random_ctx;
-    uint64_t counter_hz; /* of the guest's time counter, where CPUs do not tell (RISC-V); else 0 */
-    const char *host_isa; /* extensions of this machine's CPUs as its firmware says it; NULL: none */
-    bool trap_wait; /* WFI and HLT come out as AX_EXIT_IDLE: needed when pCPUs are shared */
+    uint64_t counter_hz; /* of the guest's time counter, where CPUs do not tell it; else 0 */
+    /*
+     * Extensions of this machine's CPUs as its firmware says them, of which guests are told those
+     * that they may use; AX_EINVAL and AX_ENOSPC as axvcpu_arch_guest_isa says. NULL where nobody
+     * says it. Needed during the call only.
+     */
+    const char *host_isa;
+    bool trap_wait; /* waiting comes out as AX_EXIT_IDLE: needed when pCPUs are shared */
 } AxVMParams;
 
 /*

@@ -2,16 +2,15 @@
 /* The AArch64 board: GICv3, one PL011, PSCI; like QEMU's `virt` where guests care. */
 #include "aarch64_fdt.h"
 
-#include "../span.h"
 #include "../why.h"
+#include "board.h"
 
 #include <axvm/devices/gicv3.h>
 #include <axvm/devices/pl011.h>
-#include <axvm/devices/scratch.h>
+#include <axvm/machines.h>
 
 // Where QEMU's board has them.
 #define RAM_BASE  UINT64_C(0x40000000)
-#define RAM_SIZE  (UINT64_C(256) << 20)
 #define GICD_BASE UINT64_C(0x08000000)
 #define GICR_BASE UINT64_C(0x080a0000)
 #define UART_BASE UINT64_C(0x09000000)
@@ -27,67 +26,26 @@ typedef struct Board {
     AxScratch scratch;
 } Board;
 
-// ---- defaults ----
-
-static void add_default_ram(AxVMConfig *config)
-{
-    config->memory[0] = (AxVMMemory){.base = ax_gpa(RAM_BASE),
-                                     .size = RAM_SIZE,
-                                     .flags = AX_MAP_RIGHTS,
-                                     .type = AX_MAP_TYPE_ALLOC};
-    config->memory_count = 1;
-}
-
-static void add_default_devices(AxVMConfig *config)
-{
-    config->devices[0] = (AxVMDevice){.name = "gic",
-                                      .base = GICD_BASE,
-                                      .length = AX_GICV3_DIST_SIZE,
-                                      .type = AX_EMU_INTERRUPT_CONTROLLER,
-                                      .config = {GICR_BASE >> 32, (uint32_t)GICR_BASE},
-                                      .config_count = 2};
-    config->devices[1] = (AxVMDevice){.name = "uart",
-                                      .base = UART_BASE,
-                                      .length = AX_PL011_SIZE,
-                                      .irq = UART_IRQ,
-                                      .type = AX_EMU_CONSOLE};
-    config->device_count = 2;
-}
-
 static void defaults(AxVMConfig *config)
 {
-    if (config->memory_count == 0) {
-        add_default_ram(config);
-    }
-    if (config->device_count == 0) {
-        add_default_devices(config);
-    }
+    static const AxVMDevice devices[] = {
+        {.name = "gic",
+         .base = GICD_BASE,
+         .length = AX_GICV3_DIST_SIZE,
+         .type = AX_EMU_INTERRUPT_CONTROLLER,
+         .config = {GICR_BASE >> 32, (uint32_t)GICR_BASE},
+         .config_count = 2},
+        {.name = "uart",
+         .base = UART_BASE,
+         .length = AX_PL011_SIZE,
+         .irq = UART_IRQ,
+         .type = AX_EMU_CONSOLE},
+    };
+
+    axvm_board_defaults(config, RAM_BASE, devices, sizeof(devices) / sizeof(devices[0]));
 }
 
 // ---- putting devices on the bus ----
-
-static AxError add_range(AxVM *vm, AxSpan span, const AxDeviceOps *ops, void *device,
-                         const char **why)
-{
-    const AxBusRange range = {.base = span.base, .size = span.size, .ops = ops, .device = device};
-    const AxError error = axvm_bus_add(&vm->mmio, &range, NULL);
-
-    return error == AX_OK ? AX_OK
-                          : axvm_because(why, error, "emu_devices: devices overlap, or too many");
-}
-
-static uint32_t count_devices(const AxVMConfig *config, uint32_t type, const AxVMDevice **found)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < config->device_count; i++) {
-        if (config->devices[i].type == type) {
-            *found = &config->devices[i];
-            count++;
-        }
-    }
-    return count;
-}
 
 // The redistributors are no window of a device of their own, so config_check has not seen them.
 static AxError check_redistributors(const AxVM *vm, AxSpan span, const char **why)
@@ -110,23 +68,10 @@ static AxError check_redistributors(const AxVM *vm, AxSpan span, const char **wh
                  : AX_OK;
 }
 
-static uint32_t max_irq(const AxVMConfig *config)
-{
-    uint32_t most = 0;
-
-    for (uint32_t i = 0; i < config->device_count; i++) {
-        most = config->devices[i].irq > most ? config->devices[i].irq : most;
-    }
-    for (uint32_t i = 0; i < config->passthrough_count; i++) {
-        most = config->passthrough[i].irq > most ? config->passthrough[i].irq : most;
-    }
-    return most;
-}
-
 // Few shared interrupts by default: a guest initialises each of them with several traps.
 static uint32_t spi_count(const AxVMConfig *config)
 {
-    const uint32_t most = max_irq(config);
+    const uint32_t most = axvm_board_max_irq(config);
 
     return most < AX_GICV3_SPI_FIRST + AX_GICV3_SPI_DEFAULT ? AX_GICV3_SPI_DEFAULT : most / 32 * 32;
 }
@@ -150,7 +95,7 @@ static AxError add_gic(Board *board, AxVM *vm, const char **why)
     AxSpan redist = {.size = vm->vcpu_count * AX_GICV3_REDIST_SIZE};
     AxError error;
 
-    if (count_devices(&vm->config, AX_EMU_INTERRUPT_CONTROLLER, &device) != 1 ||
+    if (axvm_board_count(&vm->config, AX_EMU_INTERRUPT_CONTROLLER, &device) != 1 ||
         device->length != AX_GICV3_DIST_SIZE || device->config_count != 2) {
         return axvm_because(why, AX_EINVAL,
                             "emu_devices: needs one interrupt controller, of length 0x10000, with "
@@ -166,17 +111,18 @@ static AxError add_gic(Board *board, AxVM *vm, const char **why)
         error = init_gic(board, vm, why);
     }
     if (error == AX_OK) {
-        error = add_range(vm, (AxSpan){device->base, device->length}, &axvm_gicv3_dist_ops,
-                          &board->gic, why);
+        error = axvm_board_add(vm, (AxSpan){device->base, device->length}, &axvm_gicv3_dist_ops,
+                               &board->gic, why);
     }
-    return error == AX_OK ? add_range(vm, redist, &axvm_gicv3_redist_ops, &board->gic, why) : error;
+    return error == AX_OK ? axvm_board_add(vm, redist, &axvm_gicv3_redist_ops, &board->gic, why)
+                          : error;
 }
 
 static AxError add_uart(Board *board, AxVM *vm, AxConsoleSink sink, const char **why)
 {
     const AxVMDevice *device = NULL;
 
-    if (count_devices(&vm->config, AX_EMU_CONSOLE, &device) != 1 ||
+    if (axvm_board_count(&vm->config, AX_EMU_CONSOLE, &device) != 1 ||
         device->length != AX_PL011_SIZE || device->irq < AX_GICV3_SPI_FIRST) {
         return axvm_because(
             why, AX_EINVAL,
@@ -186,25 +132,8 @@ static AxError add_uart(Board *board, AxVM *vm, AxConsoleSink sink, const char *
     board->map.uart_size = device->length;
     board->map.uart_irq = device->irq;
     axvm_pl011_init(&board->uart, axvm_gicv3_spi_line(&board->gic, device->irq), sink);
-    return add_range(vm, (AxSpan){device->base, device->length}, &axvm_pl011_ops, &board->uart,
-                     why);
-}
-
-static AxError add_scratch(Board *board, AxVM *vm, const char **why)
-{
-    const AxVMDevice *device = NULL;
-    const uint32_t count = count_devices(&vm->config, AX_EMU_SCRATCH, &device);
-
-    if (count == 0) {
-        return AX_OK;
-    }
-    if (count > 1 || device->length != AX_SCRATCH_SIZE) {
-        return axvm_because(why, AX_EINVAL,
-                            "emu_devices: at most one scratch page, of length 0x1000");
-    }
-    axvm_scratch_init(&board->scratch);
-    return add_range(vm, (AxSpan){device->base, device->length}, &axvm_scratch_ops, &board->scratch,
-                     why);
+    return axvm_board_add(vm, (AxSpan){device->base, device->length}, &axvm_pl011_ops, &board->uart,
+                          why);
 }
 
 // ---- the table ----
@@ -218,7 +147,7 @@ static AxError init(void *state, AxVM *vm, AxConsoleSink sink, const char **why)
     if (error == AX_OK) {
         error = add_uart(board, vm, sink, why);
     }
-    return error == AX_OK ? add_scratch(board, vm, why) : error;
+    return error == AX_OK ? axvm_board_add_scratch(vm, &board->scratch, why) : error;
 }
 
 static void reset(void *state)

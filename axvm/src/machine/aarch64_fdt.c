@@ -2,7 +2,7 @@
 /* The device tree a guest gets: what it needs (Devicetree Specification 0.4, Linux bindings). */
 #include "aarch64_fdt.h"
 
-#include "tree.h"
+#include "describe.h"
 
 #define PHANDLE_GIC 1u
 
@@ -12,11 +12,7 @@
 #define GIC_LEVEL_HIGH 4u
 #define FIRST_SPI      32u
 
-// Devicetree Specification, /chosen; what Linux takes at most.
-#define KASLR_SEED_SIZE 8u
-#define RNG_SEED_SIZE   32u
-
-#define TEXTS(tree, name, literal) axvm_tree_texts(tree, name, literal, sizeof(literal))
+#define CONSOLE "/serial"
 
 static void spi(AxTree *tree, uint32_t intid)
 {
@@ -25,69 +21,20 @@ static void spi(AxTree *tree, uint32_t intid)
     axvm_tree_cells(tree, "interrupts", cells, 3);
 }
 
-// Without them Linux has to wait for its random numbers: it runs a loop until its timing has varied
-// enough.
-static void write_seeds(AxTree *tree, const AxVM *vm)
+// Passed devices may be silent.
+static void interrupt(AxTree *tree, uint32_t intid)
 {
-    uint8_t kaslr[KASLR_SEED_SIZE];
-    uint8_t rng[RNG_SEED_SIZE];
-
-    if (vm->random == NULL) {
-        return;
+    if (intid >= FIRST_SPI) {
+        spi(tree, intid);
     }
-    vm->random(vm->random_ctx, kaslr, sizeof(kaslr));
-    vm->random(vm->random_ctx, rng, sizeof(rng));
-    axvm_tree_bytes(tree, "kaslr-seed", kaslr, sizeof(kaslr));
-    axvm_tree_bytes(tree, "rng-seed", rng, sizeof(rng));
-}
-
-static void write_chosen(AxTree *tree, const Aarch64Board *board, const AxVM *vm)
-{
-    const uint64_t ramdisk = vm->layout.ramdisk.value;
-
-    axvm_tree_node(tree, "chosen");
-    axvm_tree_text(tree, "bootargs", vm->config.cmdline);
-    axvm_tree_path(tree, "stdout-path", "/serial", board->uart_base);
-    write_seeds(tree, vm);
-    if (vm->config.ramdisk.size != 0) {
-        axvm_tree_u64(tree, "linux,initrd-start", ramdisk);
-        axvm_tree_u64(tree, "linux,initrd-end", ramdisk + vm->config.ramdisk.size);
-    }
-    axvm_tree_end_node(tree);
-}
-
-static void write_aliases(AxTree *tree, const Aarch64Board *board)
-{
-    axvm_tree_node(tree, "aliases");
-    axvm_tree_path(tree, "serial0", "/serial", board->uart_base);
-    axvm_tree_end_node(tree);
-}
-
-static void write_memory(AxTree *tree, const AxVMMemory *memory)
-{
-    if (memory->type == AX_MAP_TYPE_RESERVED || (memory->flags & AX_MAP_DEVICE) != 0) {
-        return;
-    }
-    axvm_tree_node_at(tree, "memory", memory->base.value);
-    axvm_tree_text(tree, "device_type", "memory");
-    axvm_tree_reg(tree, memory->base.value, memory->size);
-    axvm_tree_end_node(tree);
 }
 
 static void write_cpus(AxTree *tree, const AxVM *vm)
 {
-    axvm_tree_node(tree, "cpus");
-    axvm_tree_u32(tree, "#address-cells", 1);
-    axvm_tree_u32(tree, "#size-cells", 0);
+    axvm_describe_cpus(tree);
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        // AX_VM_CPUS_MAX keeps Aff3 zero: one cell holds the affinity.
-        const uint32_t affinity = (uint32_t)vm->vcpus[i].cpu_address;
-
-        axvm_tree_node_at(tree, "cpu", affinity);
-        axvm_tree_text(tree, "device_type", "cpu");
-        axvm_tree_text(tree, "compatible", "arm,armv8");
+        axvm_describe_cpu(tree, "arm,armv8", vm->vcpus[i].cpu_address);
         axvm_tree_text(tree, "enable-method", "psci");
-        axvm_tree_u32(tree, "reg", affinity);
         axvm_tree_end_node(tree);
     }
     axvm_tree_end_node(tree);
@@ -96,7 +43,7 @@ static void write_cpus(AxTree *tree, const AxVM *vm)
 static void write_psci(AxTree *tree)
 {
     axvm_tree_node(tree, "psci");
-    TEXTS(tree, "compatible", "arm,psci-1.0\0arm,psci-0.2");
+    AX_TREE_TEXTS(tree, "compatible", "arm,psci-1.0\0arm,psci-0.2");
     axvm_tree_text(tree, "method", "hvc");
     axvm_tree_end_node(tree);
 }
@@ -144,30 +91,18 @@ static void write_uart(AxTree *tree, const Aarch64Board *board)
 {
     axvm_tree_node_at(tree, "serial", board->uart_base);
     // Linux takes the first, which needs no clocks; U-Boot and others know the second.
-    TEXTS(tree, "compatible", "arm,sbsa-uart\0arm,pl011");
+    AX_TREE_TEXTS(tree, "compatible", "arm,sbsa-uart\0arm,pl011");
     axvm_tree_reg(tree, board->uart_base, board->uart_size);
     spi(tree, board->uart_irq);
     axvm_tree_u32(tree, "current-speed", 115200);
     axvm_tree_end_node(tree);
 }
 
-static void write_passthrough(AxTree *tree, const AxVMPassthrough *device)
-{
-    axvm_tree_node_at(tree, device->name, device->gpa.value);
-    axvm_tree_text(tree, "compatible", "axvm,passthrough");
-    axvm_tree_reg(tree, device->gpa.value, device->length);
-    if (device->irq >= FIRST_SPI) {
-        spi(tree, device->irq);
-    }
-    axvm_tree_end_node(tree);
-}
-
 static void write_root(AxTree *tree)
 {
-    TEXTS(tree, "compatible", "axvm,virt\0linux,dummy-virt");
-    axvm_tree_text(tree, "model", "axvm virtual machine");
-    axvm_tree_u32(tree, "#address-cells", 2);
-    axvm_tree_u32(tree, "#size-cells", 2);
+    static const char compatible[] = "axvm,virt\0linux,dummy-virt";
+
+    axvm_describe_root(tree, compatible, sizeof(compatible));
     axvm_tree_u32(tree, "interrupt-parent", PHANDLE_GIC);
 }
 
@@ -179,19 +114,15 @@ AxError axvm_aarch64_describe(const Aarch64Board *board, const AxVM *vm, void *b
     axvm_tree_begin(&tree, buffer, room);
     axvm_tree_node(&tree, "");
     write_root(&tree);
-    write_aliases(&tree, board);
-    write_chosen(&tree, board, vm);
-    for (uint32_t i = 0; i < vm->config.memory_count; i++) {
-        write_memory(&tree, &vm->config.memory[i]);
-    }
+    axvm_describe_aliases(&tree, CONSOLE, board->uart_base);
+    axvm_describe_chosen(&tree, vm, CONSOLE, board->uart_base);
+    axvm_describe_memory(&tree, &vm->config);
     write_cpus(&tree, vm);
     write_psci(&tree);
     write_timer(&tree);
     write_gic(&tree, board);
     write_uart(&tree, board);
-    for (uint32_t i = 0; i < vm->config.passthrough_count; i++) {
-        write_passthrough(&tree, &vm->config.passthrough[i]);
-    }
+    axvm_describe_passthrough(&tree, &vm->config, interrupt);
     axvm_tree_end_node(&tree);
     return axvm_tree_finish(&tree, size);
 }

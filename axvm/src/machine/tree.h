@@ -27,6 +27,7 @@ void axvm_tree_empty(AxTree *tree, const char *name);
 void axvm_tree_text(AxTree *tree, const char *name, const char *text);
 /* Texts one behind the other, e.g. "a\0b": `size` counts all bytes with the last 0. */
 void axvm_tree_texts(AxTree *tree, const char *name, const char *texts, size_t size);
+#define AX_TREE_TEXTS(tree, name, literal) axvm_tree_texts(tree, name, literal, sizeof(literal))
 void axvm_tree_bytes(AxTree *tree, const char *name, const uint8_t *bytes, size_t size);
 /* At most AX_TREE_CELLS_MAX. */
 void axvm_tree_cells(AxTree *tree, const char *name, const uint32_t *cells, size_t count);

@@ -2,7 +2,7 @@
 /* The AArch64 board: its devices on the bus, and the device tree that tells the guest of them. */
 #include "test.h"
 
-#include <axvm/vm.h>
+#include <axvm/machines.h>
 #include <libfdt.h>
 #include <stdio.h>
 #include <unistd.h>

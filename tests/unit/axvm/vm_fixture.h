@@ -161,6 +161,17 @@ static bool machine_console_input(void *state, uint8_t byte)
     return byte != 0xff;
 }
 
+/* What was typed can be taken once. */
+static bool machine_console_take(void *state, uint8_t *byte)
+{
+    TestMachine *self = state;
+    const bool typed = self->typed != 0;
+
+    *byte = self->typed;
+    self->typed = 0;
+    return typed;
+}
+
 static const AxMachineOps test_machine = {
     .name = "test",
     .state_size = sizeof(TestMachine),
@@ -172,6 +183,7 @@ static const AxMachineOps test_machine = {
     .vcpu_reset = machine_vcpu_reset,
     .send_ipi = machine_send_ipi,
     .console_input = machine_console_input,
+    .console_take = machine_console_take,
 };
 
 static inline TestMachine *machine_of(const AxVM *vm)
