@@ -122,9 +122,10 @@ RISCVNext riscv_resume_csr(RISCVVCpu *vcpu, AxVCpuExit *exit);
 // ---- firmware/: SBI ----
 // The caller has advanced the PC behind the ECALL.
 RISCVNext riscv_handle_firmware_call(RISCVVCpu *vcpu, AxVCpuExit *exit);
-// Puts into a0 and a1 what the host completed a firmware exit with.
-void riscv_firmware_complete(RISCVVCpu *vcpu, const AxVCpuExit *exit, AxError result,
-                             uint64_t value);
+// Puts into a0 and a1 what the host completed a firmware exit with. AX_EINVAL when it is none, or
+// `result` is no AxError.
+AxError riscv_firmware_complete(RISCVVCpu *vcpu, const AxVCpuExit *exit, AxError result,
+                                uint64_t value);
 
 // ---- exception.c: exceptions into VS mode ----
 // Enters vstvec with `cause`; the guest's PC goes to vsepc.

@@ -110,14 +110,20 @@ static const int8_t errors[AX_ERROR_COUNT] = {
     [AX_ERANGE] = SBI_ERR_INVALID_ADDRESS,   [AX_EALIGN] = SBI_ERR_INVALID_ADDRESS,
 };
 
-static bool is_console(const AxVCpuExit *exit)
-{
-    return exit->reason == AX_EXIT_CONSOLE_WRITE || exit->reason == AX_EXIT_CONSOLE_READ;
-}
+// By kind of exit; NULL for those that are no calls.
+static const int8_t *const error_tables[AX_EXIT_COUNT] = {
+    [AX_EXIT_HYPERCALL] = errors,
+    [AX_EXIT_CPU_UP] = errors,
+    [AX_EXIT_CPU_STATUS] = errors,
+    [AX_EXIT_SEND_IPI] = errors,
+    [AX_EXIT_REMOTE_FENCE] = errors,
+    [AX_EXIT_CONSOLE_WRITE] = riscv_console_errors,
+    [AX_EXIT_CONSOLE_READ] = riscv_console_errors,
+};
 
 static int64_t error_of(const AxVCpuExit *exit, AxError result)
 {
-    const int8_t error = (is_console(exit) ? riscv_console_errors : errors)[result];
+    const int8_t error = error_tables[exit->reason][result];
 
     return error != 0 ? error : SBI_ERR_FAILED;
 }
@@ -142,9 +148,13 @@ static bool is_getchar(const AxVCpuExit *exit)
     return exit->reason == AX_EXIT_CONSOLE_READ && exit->console.in_register;
 }
 
-void riscv_firmware_complete(RISCVVCpu *vcpu, const AxVCpuExit *exit, AxError result,
-                             uint64_t value)
+AxError riscv_firmware_complete(RISCVVCpu *vcpu, const AxVCpuExit *exit, AxError result,
+                                uint64_t value)
 {
+    if ((unsigned)exit->reason >= AX_EXIT_COUNT || error_tables[exit->reason] == NULL ||
+        (unsigned)result >= AX_ERROR_COUNT) {
+        return AX_EINVAL;
+    }
     if (is_getchar(exit)) {
         (void)riscv_call_error(vcpu, result == AX_OK ? (int64_t)(value & UINT8_MAX) : -1);
     } else if (result != AX_OK) {
@@ -152,4 +162,5 @@ void riscv_firmware_complete(RISCVVCpu *vcpu, const AxVCpuExit *exit, AxError re
     } else {
         (void)riscv_call_return(vcpu, SBI_SUCCESS, value_of(exit, value));
     }
+    return AX_OK;
 }
