@@ -232,3 +232,6 @@ void aarch64_vmid_release(const AxEptRoot *root);
 bool aarch64_vmid_find(const AxEptRoot *root, uint64_t *vmid);
 // What has to go before this vCPU enters the guest here; at bind, with VTTBR_EL2 set.
 void aarch64_vmid_flush(const Aarch64VCpu *vcpu);
+// Carries out what the host asked for; before an entry. A guest needs none: its TLBI and IC are
+// broadcast.
+void aarch64_fence(Aarch64VCpu *vcpu);

@@ -2,11 +2,15 @@
 #include "arm.h"
 #include "arm_regs.h"
 
-static AARCH64_RARE void take_exception(Aarch64VCpu *vcpu)
+static AARCH64_RARE void take_rare_events(Aarch64VCpu *vcpu, uint32_t summary)
 {
     AxException exception;
 
-    if (axvcpu_events_take_exception(vcpu->env.events, &exception)) {
+    if ((summary & AX_EVENT_FENCE) != 0) {
+        aarch64_fence(vcpu);
+    }
+    if ((summary & AX_EVENT_EXCEPTION) != 0 &&
+        axvcpu_events_take_exception(vcpu->env.events, &exception)) {
         // Checked when it was posted as far as it can be; one that cannot be raised is dropped.
         (void)!aarch64_inject_exception(vcpu, &exception);
     }
@@ -18,8 +22,8 @@ static bool prepare_entry(Aarch64VCpu *vcpu)
 {
     const uint32_t summary = axvcpu_events_take_summary(vcpu->env.events);
 
-    if ((summary & AX_EVENT_EXCEPTION) != 0) {
-        take_exception(vcpu);
+    if ((summary & (AX_EVENT_EXCEPTION | AX_EVENT_FENCE)) != 0) {
+        take_rare_events(vcpu, summary);
     }
     if (vcpu->serror_pending) {
         vcpu->serror_pending = false;

@@ -27,6 +27,19 @@ bool aarch64_vmid_find(const AxEptRoot *root, uint64_t *vmid)
     return axvcpu_tag_find(&pool, root, vmid);
 }
 
+// Of this pCPU, for the VMID in VTTBR_EL2.
+static void flush(bool nested)
+{
+    arm_isb();
+    if (nested) {
+        arm_tlbi_vmalls12e1();
+    } else {
+        arm_tlbi_vmalle1();
+    }
+    arm_ic_iallu();
+    arm_dsb_nsh();
+}
+
 // Instructions go with translations: a sibling has fetched its own code through a virtual address
 // that means something else now, and caches may be tagged by VMID (VPIPT). What the guest flushed
 // while it was on another pCPU was flushed here, too: HCR_EL2.FB.
@@ -35,15 +48,16 @@ void aarch64_vmid_flush(const Aarch64VCpu *vcpu)
     const AxTagChange change = axvcpu_tag_enter(&vcpu->percpu->residents, vcpu->ept,
                                                 vcpu->env.vcpu_id, false);
 
-    if (change == AX_TAG_SAME) {
-        return;
+    if (change != AX_TAG_SAME) {
+        flush(change == AX_TAG_OTHER);
     }
-    arm_isb();
-    if (change == AX_TAG_SIBLING) {
-        arm_tlbi_vmalle1();
-    } else {
-        arm_tlbi_vmalls12e1();
+}
+
+void aarch64_fence(Aarch64VCpu *vcpu)
+{
+    AxFence fence;
+
+    if (axvcpu_events_take_fence(vcpu->env.events, &fence)) {
+        flush(fence.nested);
     }
-    arm_ic_iallu();
-    arm_dsb_nsh();
 }

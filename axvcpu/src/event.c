@@ -51,7 +51,8 @@ void axvcpu_events_reset(AxEvents *events)
     }
     // Never by a store to the slot: a poster may be writing into it.
     (void)axvcpu_events_take_exception(events, &dropped);
-    (void)axvcpu_events_take_summary(events);
+    // Fences stay: what the vCPU left in the TLB of a pCPU outlives it, and their posters rely on it.
+    atomic_fetch_and_explicit(&events->summary, AX_EVENT_FENCE, memory_order_seq_cst);
 }
 
 // ---- posting ----
@@ -172,12 +173,17 @@ static uint32_t everything_of(const AxFence *fence)
            (fence->translations ? FENCE_TRANSLATIONS : 0) | (fence->nested ? FENCE_NESTED : 0);
 }
 
+static bool has_range(const AxFence *fence)
+{
+    return fence->translations && (fence->has_asid || fence->size != 0);
+}
+
 // Only one fence of translations keeps its range and address space: a queue would have an end, too.
 static bool keep_range(AxEvents *events, const AxFence *fence)
 {
     uint32_t expected = SLOT_FREE;
 
-    if (!fence->translations || (!fence->has_asid && fence->size == 0) ||
+    if (!has_range(fence) ||
         !atomic_compare_exchange_strong_explicit(&events->fence_slot, &expected, SLOT_WRITING,
                                                  memory_order_acquire, memory_order_relaxed)) {
         return false;
@@ -195,6 +201,8 @@ AxError axvcpu_events_post_fence(AxEvents *events, const AxFence *fence)
     if (!keep_range(events, fence)) {
         atomic_fetch_or_explicit(&events->fences, everything_of(fence), memory_order_release);
     }
+    // Counted before it is announced: who takes an announced fence takes a counted one.
+    atomic_fetch_add_explicit(&events->fences_posted, 1, memory_order_release);
     announce(events, AX_EVENT_FENCE);
     return AX_OK;
 }

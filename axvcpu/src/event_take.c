@@ -55,19 +55,28 @@ static bool take_range(AxEvents *events, AxFence *out)
     return true;
 }
 
+static void widen(AxFence *fence, uint32_t all)
+{
+    if ((all & FENCE_TRANSLATIONS) != 0) {
+        *fence = (AxFence){
+            .instructions = fence->instructions, .translations = true, .nested = fence->nested};
+    }
+    fence->instructions = fence->instructions || (all & FENCE_INSTRUCTIONS) != 0;
+    fence->nested = fence->nested || (all & FENCE_NESTED) != 0;
+}
+
 bool axvcpu_events_take_fence(AxEvents *events, AxFence *out)
 {
+    // Read first: what is counted here is taken below, or was before.
+    const uint64_t posted = atomic_load_explicit(&events->fences_posted, memory_order_acquire);
     const uint32_t all = atomic_exchange_explicit(&events->fences, 0, memory_order_acquire);
+    AxFence fence = {0};
+    const bool has_range = take_range(events, &fence);
 
-    if (all == 0) {
-        return take_range(events, out);
-    }
-    *out = (AxFence){
-        .instructions = (all & FENCE_INSTRUCTIONS) != 0,
-        .translations = (all & FENCE_TRANSLATIONS) != 0,
-        .nested = (all & FENCE_NESTED) != 0,
-    };
-    return true;
+    widen(&fence, all);
+    *out = fence;
+    atomic_store_explicit(&events->fences_taken, posted, memory_order_release);
+    return has_range || all != 0;
 }
 
 bool axvcpu_events_any(const AxEvents *events)

@@ -24,8 +24,8 @@ static bool has_machine(const AxVCpuHal *hal)
 
 AxError axvcpu_hal_check(const AxVCpuHal *hal)
 {
-    if (hal == NULL || !has_memory(hal) || !has_interrupts(hal) ||
-        !has_time(hal) || !has_machine(hal)) {
+    if (hal == NULL || !has_memory(hal) || !has_interrupts(hal) || !has_time(hal) ||
+        !has_machine(hal)) {
         return AX_EINVAL;
     }
     return AX_OK;

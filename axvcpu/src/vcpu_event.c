@@ -5,18 +5,24 @@
  */
 #include "internal.h"
 
-static void notify(AxVCpu *vcpu)
+// Of a vCPU that is Running.
+static void end_entry(const AxVCpu *vcpu)
 {
     const AxVCpuHal *hal = vcpu->hal;
+    const AxPCpuId pcpu = atomic_load_explicit(&vcpu->last_pcpu, memory_order_acquire);
+
+    // On its own pCPU the vCPU is between two entries, and looks again before the next.
+    if (pcpu != hal->this_pcpu(hal->ctx)) {
+        hal->kick_pcpu(hal->ctx, pcpu);
+    }
+}
+
+static void notify(AxVCpu *vcpu)
+{
     const uint32_t state = axvcpu_raw_state(vcpu);
 
     if (state == AX_VCPU_RUNNING) {
-        const AxPCpuId pcpu = atomic_load_explicit(&vcpu->last_pcpu, memory_order_acquire);
-
-        // On its own pCPU the vCPU is between two entries, and looks again before the next.
-        if (pcpu != hal->this_pcpu(hal->ctx)) {
-            hal->kick_pcpu(hal->ctx, pcpu);
-        }
+        end_entry(vcpu);
     } else if ((state == AX_VCPU_BLOCKED || state == AX_VCPU_BLOCKED_BOUND) &&
                axvcpu_events_any(&vcpu->events)) {
         (void)axvcpu_wake(vcpu);
@@ -139,24 +145,30 @@ void axvcpu_kick(AxVCpu *vcpu)
     }
 }
 
+// ---- fences ----
+
+// Posted in every state: an Invalid vCPU may be reset, and meet again what it left in a TLB.
 AxError axvcpu_fence(AxVCpu *vcpu, const AxFence *fence)
 {
-    AxError error = check_post(vcpu, 0);
+    const AxError error = axvcpu_events_post_fence(&vcpu->events, fence);
 
-    if (error == AX_OK) {
-        error = axvcpu_events_post_fence(&vcpu->events, fence);
+    if (error == AX_OK && axvcpu_raw_state(vcpu) == AX_VCPU_RUNNING) {
+        end_entry(vcpu);
     }
-    return error != AX_OK ? error : posted(vcpu, true);
+    return error;
 }
 
-// The summary bit goes when the backend looks, after the guest was left; the fence itself is carried
-// out before it is entered again.
+// Either the vCPU is seen out of run; then it takes the fence when it comes back: the post came
+// before this look at the state, and so comes before its next look at the summary. Or the fence is
+// seen as taken. One of both comes after the kick, and taken stays taken, however many fences
+// others post meanwhile.
 void axvcpu_fence_wait(const AxVCpu *vcpu)
 {
-    const _Atomic uint32_t *summary = &vcpu->events.summary;
+    const AxEvents *events = &vcpu->events;
+    const uint64_t posted = atomic_load_explicit(&events->fences_posted, memory_order_seq_cst);
 
-    while ((atomic_load_explicit(summary, memory_order_seq_cst) & AX_EVENT_FENCE) != 0 &&
-           axvcpu_raw_state(vcpu) == AX_VCPU_RUNNING) {
+    while (axvcpu_raw_state(vcpu) == AX_VCPU_RUNNING &&
+           atomic_load_explicit(&events->fences_taken, memory_order_acquire) < posted) {
     }
 }
 

@@ -84,8 +84,8 @@ typedef struct AxArchVCpuOps {
     AxError (*unbind)(void *arch);
     /*
      * Enters the guest until an exit that is not finished inside. Bound, on the pCPU it is bound
-     * to. Fills *exit on AX_OK. Before each entry it takes events; a kick ends it with
-     * AX_EXIT_NOTHING at the latest after the next exit.
+     * to. Fills *exit on AX_OK. Before each entry it takes events, and carries fences out; a kick
+     * ends it with AX_EXIT_NOTHING at the latest after the next exit.
      */
     AxError (*run)(void *arch, AxVCpuExit *exit);
 

@@ -15,19 +15,23 @@
 
 /*
  * Root of one guest-physical address space, shared by all vCPUs of a VM. Filled by the VM layer,
- * except for `tag`, which belongs to the backend (VMID/ASID/VPID with its generation), and
- * `flushes`, which both start at 0. Must not move while a vCPU uses it.
+ * except for `tag` and `flushes`: they start at 0, belong to the backend, and mean what tag.h says.
+ * Must not move while a vCPU uses it.
  */
 typedef struct AxEptRoot {
-    HostPhysAddr base; /* first root frame */
-    uint8_t levels;    /* including the root level */
-    uint8_t gpa_bits;  /* guest-physical addresses are < 2^gpa_bits */
-    _Atomic uint64_t tag;
-    /* How often anything was flushed; the backend's, for CPUs that do not hear of each other. */
+    HostPhysAddr base;    /* first root frame */
+    uint8_t levels;       /* including the root level */
+    uint8_t gpa_bits;     /* guest-physical addresses are < 2^gpa_bits */
+    _Atomic uint64_t tag; /* VMID/ASID/VPID with its owner */
+    /*
+     * How often a flush was asked for, where CPUs do not hear of each other's: counted up after the
+     * tables have changed and before `recall`.
+     */
     _Atomic uint64_t flushes;
     /*
-     * Given by the VM layer: posts a `nested` fence to every vCPU of the VM and returns when none
-     * is in the guest without having taken it. NULL while no vCPU can run: nobody to tell.
+     * Given by the VM layer for the backend's `flush`, and changed only while no vCPU can run: posts
+     * a `nested` fence to every vCPU of the VM (axvcpu_fence), then waits for each (axvcpu_fence_wait,
+     * with its rules). NULL when there is nobody to tell, and where flushes are broadcast anyway.
      */
     void (*recall)(void *owner);
     void *owner;

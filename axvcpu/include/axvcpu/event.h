@@ -51,9 +51,9 @@ typedef enum AxIrqRequest {
 #define AX_EVENT_IRQ       (UINT32_C(1) << 0) /* some pending, level or enable bit changed */
 #define AX_EVENT_REQUEST   (UINT32_C(1) << 1)
 #define AX_EVENT_EXCEPTION (UINT32_C(1) << 2)
-#define AX_EVENT_NMI       (UINT32_C(1) << 3)
-#define AX_EVENT_KICK      (UINT32_C(1) << 4)
-#define AX_EVENT_FENCE     (UINT32_C(1) << 5) /* never ends a wait */
+#define AX_EVENT_FENCE     (UINT32_C(1) << 3) /* ends no wait */
+#define AX_EVENT_NMI       (UINT32_C(1) << 4)
+#define AX_EVENT_KICK      (UINT32_C(1) << 5)
 
 typedef _Atomic uint64_t AxIrqBitmap[AX_IRQ_WORDS];
 
@@ -73,6 +73,9 @@ typedef struct AxEvents {
     _Atomic uint32_t fences;
     _Atomic uint32_t fence_slot;
     AxFence fence;
+    /* How many were posted, and how many of them had been when fences were last taken. */
+    _Atomic uint64_t fences_posted;
+    _Atomic uint64_t fences_taken;
 } AxEvents;
 
 /* Nothing pending, everything enabled, all priorities 0. Not while a vCPU uses `events`. */
@@ -91,7 +94,7 @@ AX_MUST_CHECK AxError axvcpu_events_request(AxEvents *events, uint32_t irq, AxIr
 AX_MUST_CHECK AxError axvcpu_events_post_exception(AxEvents *events, const AxException *exception);
 void axvcpu_events_post_nmi(AxEvents *events);
 void axvcpu_events_post_kick(AxEvents *events);
-/* AX_EINVAL when `fence` asks for nothing. */
+/* AX_EINVAL when `fence` asks for nothing. Never dropped, not by a reset either. */
 AX_MUST_CHECK AxError axvcpu_events_post_fence(AxEvents *events, const AxFence *fence);
 
 /* ---- taking side: the pCPU that runs the vCPU, by the backend. ---- */
@@ -147,7 +150,12 @@ static inline uint8_t axvcpu_events_priority(const AxEvents *events, uint32_t ir
 /* Takes all requests of one kind in `word` at once, as a bitmap. */
 uint64_t axvcpu_events_take_requests(AxEvents *events, AxIrqRequest request, uint32_t word);
 bool axvcpu_events_take_exception(AxEvents *events, AxException *out);
-/* The next fence to carry out; false when there is none left. */
+/*
+ * All fences that wait, as one; false when there are none. Once before an entry, when the summary
+ * says AX_EVENT_FENCE, out of the guest, also when a kick then ends the run: from here on the posters
+ * rely on it that the fence is carried out before the guest is entered. What is posted meanwhile is
+ * announced again.
+ */
 bool axvcpu_events_take_fence(AxEvents *events, AxFence *out);
 
 /*

@@ -53,7 +53,7 @@
     X(AX_EXIT_SEND_IPI, "send-ipi")                                              \
     /* [complete_call] Sibling vCPUs must forget what they cached. */            \
     X(AX_EXIT_REMOTE_FENCE, "remote-fence")                                      \
-    /* [complete_call] The firmware's console: `value` is what was done. */      \
+    /* [complete_call] Text to and from the firmware's console. */               \
     X(AX_EXIT_CONSOLE_WRITE, "console-write")                                    \
     X(AX_EXIT_CONSOLE_READ, "console-read")                                      \
     /* The guest ended the handling of `vector`, asked for by the host. */       \
@@ -151,7 +151,11 @@ typedef struct AxVCpuExit {
             bool to_all;
             bool to_self;
         } ipi;
-        /* Target set: every vCPU, the sender included, when `to_all`, else as for `ipi`. */
+        /*
+         * Target set: every vCPU, the sender included, when `to_all`, else as for `ipi`. Completed
+         * when each of them has been waited for: axvcpu_fence(), then axvcpu_fence_wait(). AX_EINVAL
+         * when a target does not exist.
+         */
         struct {
             uint64_t target_cpu;
             uint64_t target_list;
@@ -159,9 +163,10 @@ typedef struct AxVCpuExit {
             AxFence fence;
         } remote_fence;
         /*
-         * `size` bytes at `addr`, or the one byte of the call itself when `in_register`. The host
-         * may do less than all; `value` of the completion is the number of bytes done, or the byte
-         * that was read into the register, AX_EAGAIN when nothing was typed.
+         * `size` bytes of guest memory at `addr`, or one byte that the call itself carries when
+         * `in_register`. The host may do less than all. `value` of the completion is the number of
+         * bytes written or read; of a read `in_register` it is the byte, with AX_EAGAIN instead when
+         * nothing was typed. AX_EFAULT when there is no RAM at `addr`.
          */
         struct {
             GuestPhysAddr addr;

@@ -57,17 +57,24 @@ typedef struct AxVCpuHal {
     void (*irq_set_active)(void *ctx, uint64_t vector, bool active);
 
     /*
-     * The vCPU that is bound to this pCPU has a timer that no hardware keeps: while it is in the
-     * guest, an interrupt of the host shall end that at host time `deadline_ns` or soon after. Holds
-     * until the next call; AX_DEADLINE_NONE ends it. Early is harmless. Backends whose CPU has
-     * timers for guests never call it.
+     * On the pCPU concerned: the vCPU that is bound to it has a timer that no hardware keeps. While
+     * it is in the guest, an interrupt of the host shall end that at host time `deadline_ns` (of
+     * now_ns; may be past) or soon after; early or once more is harmless. Holds until the next call,
+     * AX_DEADLINE_NONE ends it; the backend does that at unbind. The host's own timers go on beside
+     * it. Backends whose CPU has timers for guests never call it, and a host for those alone may do
+     * nothing.
      */
     void (*set_deadline)(void *ctx, uint64_t deadline_ns);
 
     AxPCpuId (*this_pcpu)(void *ctx);
     /* Monotonic, the same on all pCPUs, from an arbitrary start. */
     uint64_t (*now_ns)(void *ctx);
-    /* Makes `pcpu` leave the guest soon (an IPI), or its idle loop look again. */
+    /*
+     * Makes `pcpu` leave the guest, or its idle loop look again: an interrupt that no guest can mask
+     * or delay. Returns at once. When the pCPU has its interrupts off it stays pending, so that an
+     * entry that is under way ends as soon as it begins; several may become one, none may get lost:
+     * axvcpu_fence_wait() waits for the effect. May be the caller's own pCPU.
+     */
     void (*kick_pcpu)(void *ctx, AxPCpuId pcpu);
 
     /* One line without a newline; printf-like with the subset %s %c %d %u %x %lx %lu %zu %p. */

@@ -159,10 +159,12 @@ AX_MUST_CHECK AxError axvcpu_complete_read(AxVCpu *vcpu, uint64_t value);
 /* MMIO, port or system-register write: advances the program counter. */
 AX_MUST_CHECK AxError axvcpu_complete_write(AxVCpu *vcpu);
 /*
- * Hypercall, CPU_UP, CPU_STATUS, SEND_IPI, REMOTE_FENCE, CONSOLE_*. `value` is the result of a
- * hypercall (with AX_OK), an AxCpuPower for CPU_STATUS, or what exit.h says of the console. Errors become the code of the interface the guest called: AX_ENOTSUP, AX_EINVAL,
- * AX_EEXIST (already on), AX_EBUSY (on pending), AX_EPERM (denied), AX_ENOENT (no such CPU),
- * AX_EFAULT (no such address), others where the interface has a code for them, else internal failure.
+ * Hypercall, CPU_UP, CPU_STATUS, SEND_IPI, REMOTE_FENCE, CONSOLE_WRITE, CONSOLE_READ. `value` is the
+ * result of a hypercall (with AX_OK), an AxCpuPower for CPU_STATUS, what exit.h says for the console,
+ * and ignored for the others. Errors become the code of the interface the guest called: AX_ENOTSUP,
+ * AX_EINVAL, AX_EEXIST (already on), AX_EBUSY (on pending), AX_EPERM (denied), AX_ENOENT (no such
+ * CPU), AX_EFAULT (no such address), others where the interface has a code for them, else internal
+ * failure. An interface without a result (a register that was written) drops it.
  */
 AX_MUST_CHECK AxError axvcpu_complete_call(AxVCpu *vcpu, AxError result, uint64_t value);
 /*
@@ -219,16 +221,22 @@ AX_MUST_CHECK AxError axvcpu_inject_nmi(AxVCpu *vcpu);
  * wait like any event, so that a host can set a flag, kick, and know that the flag is looked at.
  */
 void axvcpu_kick(AxVCpu *vcpu);
+
+/* ---- fences, all [any], in any state: also a vCPU that is Invalid may be reset and run again ---- */
+
 /*
- * Before its next entry the vCPU carries out `fence`; one that is in the guest is made to leave it.
- * Wakes nobody. AX_EINVAL when it asks for nothing. What the guest may rely on is true only after
- * axvcpu_fence_wait().
+ * Before its next entry the vCPU carries out `fence`, or more; one that is in the guest on another
+ * pCPU than the caller's is made to leave it. Ends no wait, survives a reset. AX_EINVAL when it asks
+ * for nothing. What the fence is for is true only after axvcpu_fence_wait().
  */
 AX_MUST_CHECK AxError axvcpu_fence(AxVCpu *vcpu, const AxFence *fence);
 /*
- * Returns when the vCPU is not in the guest with a fence that was posted before this call: it runs
- * no guest instruction any more that could use what the fence removes. Not inside axvcpu_run; holds
- * no lock that the pCPU of the vCPU may wait for.
+ * Returns when no fence posted before this call is still to be carried out while the vCPU is in the
+ * guest: it runs no instruction any more with what those fences remove. To fence several vCPUs, post
+ * to all of them first. Waits for AxVCpuHal.kick_pcpu to take effect, so: never inside axvcpu_run (a
+ * HAL function), and never with a lock held, or a message unanswered, that the pCPU of the vCPU may
+ * need in order to leave the guest. Two vCPUs that fence each other do not wait for each other: who
+ * waits is not in the guest.
  */
 void axvcpu_fence_wait(const AxVCpu *vcpu);
 

@@ -40,9 +40,8 @@ static inline uint64_t axvcpu_arch_cpu_address(AxVCpuId id)
 static inline CreateConfig axvcpu_arch_create_config(AxVCpuId id, GuestPhysAddr dtb,
                                                      uint64_t counter_hz)
 {
-    return (CreateConfig){.cpu_address = axvcpu_arch_cpu_address(id),
-                          .dtb_addr = dtb,
-                          .counter_hz = counter_hz};
+    return (CreateConfig){
+        .cpu_address = axvcpu_arch_cpu_address(id), .dtb_addr = dtb, .counter_hz = counter_hz};
 }
 
 static inline SetupConfig axvcpu_arch_setup_config(bool trap_wait)

@@ -50,7 +50,7 @@ typedef struct FakeVCpuCreateConfig {
     uint64_t cpu_address;
     GuestPhysAddr dtb_addr; /* to register 0 */
     uint64_t counter_hz;
-    AxError create_error;   /* create returns this; AX_OK lets it succeed */
+    AxError create_error; /* create returns this; AX_OK lets it succeed */
 } FakeVCpuCreateConfig;
 
 typedef struct FakeVCpuSetupConfig {
@@ -107,6 +107,8 @@ struct FakeVCpu {
     uint32_t exceptions_taken;
     AxException last_exception;
     uint32_t kicks_taken;
+    uint32_t fences_taken;
+    AxFence last_fence;
 
     /* Answers to the core's questions. */
     bool wakeup;
@@ -175,7 +177,10 @@ typedef struct FakeFlush {
     uint64_t size;
 } FakeFlush;
 
-/* Everything since the last fake_ept_reset. `flush` has the first FAKE_FLUSH_MAX in order. */
+/*
+ * Everything since the last fake_ept_reset. `flush` has the first FAKE_FLUSH_MAX in order. As on CPUs
+ * that do not hear of each other's flushes, a flush counts AxEptRoot.flushes up and calls `recall`.
+ */
 typedef struct FakeEptLog {
     _Atomic uint64_t synced_bytes;
     _Atomic uint32_t publish_count;

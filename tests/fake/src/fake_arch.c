@@ -247,6 +247,10 @@ static uint32_t take_events(FakeVCpu *vcpu)
     if (axvcpu_events_take_exception(vcpu->env.events, &vcpu->last_exception)) {
         vcpu->exceptions_taken++;
     }
+    if ((summary & AX_EVENT_FENCE) != 0 &&
+        axvcpu_events_take_fence(vcpu->env.events, &vcpu->last_fence)) {
+        vcpu->fences_taken++;
+    }
     vcpu->nmi_taken += (summary & AX_EVENT_NMI) != 0;
     vcpu->kicks_taken += (summary & AX_EVENT_KICK) != 0;
     take_irqs(vcpu);

@@ -83,6 +83,10 @@ static void flush(AxEptRoot *root, GuestPhysAddr gpa, uint64_t size)
     if (slot < FAKE_FLUSH_MAX) {
         ept_log.flush[slot] = (FakeFlush){root, gpa, size};
     }
+    atomic_fetch_add_explicit(&root->flushes, 1, memory_order_seq_cst);
+    if (root->recall != NULL) {
+        root->recall(root->owner);
+    }
 }
 
 const AxEptFormat fake_ept_format = {

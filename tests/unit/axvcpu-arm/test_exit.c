@@ -475,6 +475,18 @@ static void a_call_nobody_answers_is_not_supported(void **state)
     }
 }
 
+static void a_register_that_sends_interrupts_says_nothing_of_their_fate(void **state)
+{
+    const AxVCpuExit exit = {.reason = AX_EXIT_SEND_IPI};
+    Fixture *f = *state;
+
+    assert_int_equal(aarch64_complete_call(&f->vcpu, &exit, AX_OK, 1), AX_OK);
+    assert_int_equal(aarch64_complete_call(&f->vcpu, &exit, AX_EINVAL, 1), AX_OK);
+    assert_int_equal(aarch64_complete_fault(&f->vcpu, &exit), AX_OK);
+    assert_registers_unchanged(f);
+    assert_int_equal(f->vcpu.regs.pc, GUEST_PC);
+}
+
 // Which completion an exit takes. Every other one is refused and changes nothing.
 static void the_wrong_completion_changes_nothing(void **state)
 {
@@ -486,9 +498,10 @@ static void the_wrong_completion_changes_nothing(void **state)
     };
     static const uint8_t taken[AX_EXIT_COUNT] = {
         [AX_EXIT_HYPERCALL] = CALL_DONE | FAULT,  [AX_EXIT_CPU_UP] = CALL_DONE | FAULT,
-        [AX_EXIT_CPU_STATUS] = CALL_DONE | FAULT, [AX_EXIT_MMIO_READ] = READ | FAULT,
-        [AX_EXIT_MMIO_WRITE] = WRITE | FAULT,     [AX_EXIT_SYSREG_READ] = READ | FAULT,
-        [AX_EXIT_SYSREG_WRITE] = WRITE | FAULT,   [AX_EXIT_NESTED_PAGE_FAULT] = FAULT,
+        [AX_EXIT_CPU_STATUS] = CALL_DONE | FAULT, [AX_EXIT_SEND_IPI] = CALL_DONE | FAULT,
+        [AX_EXIT_MMIO_READ] = READ | FAULT,       [AX_EXIT_MMIO_WRITE] = WRITE | FAULT,
+        [AX_EXIT_SYSREG_READ] = READ | FAULT,     [AX_EXIT_SYSREG_WRITE] = WRITE | FAULT,
+        [AX_EXIT_NESTED_PAGE_FAULT] = FAULT,
     };
     Fixture *f = *state;
 
@@ -544,6 +557,8 @@ int main(void)
         cmocka_unit_test_setup(a_register_write_is_completed, fixture_reset),
         cmocka_unit_test_setup(a_register_nobody_has_is_undefined, fixture_reset),
         cmocka_unit_test_setup(a_call_nobody_answers_is_not_supported, fixture_reset),
+        cmocka_unit_test_setup(a_register_that_sends_interrupts_says_nothing_of_their_fate,
+                               fixture_reset),
         cmocka_unit_test_setup(the_wrong_completion_changes_nothing, fixture_reset),
         cmocka_unit_test_setup(a_result_that_is_no_error_value_is_refused, fixture_reset),
     };

@@ -16,6 +16,10 @@ static const unsigned accepted[AX_EXIT_COUNT] = {
     [AX_EXIT_NESTED_PAGE_FAULT] = RETRY,
     [AX_EXIT_CPU_UP] = CALL,
     [AX_EXIT_CPU_STATUS] = CALL,
+    [AX_EXIT_SEND_IPI] = CALL,
+    [AX_EXIT_REMOTE_FENCE] = CALL,
+    [AX_EXIT_CONSOLE_WRITE] = CALL,
+    [AX_EXIT_CONSOLE_READ] = CALL,
 };
 
 static AxError answer(Fixture *f, unsigned kind)
@@ -156,6 +160,10 @@ static void the_backend_gets_the_exit_and_the_answer(void **state)
     (void)run_to(f, exit_of(AX_EXIT_CPU_STATUS));
     assert_error(axvcpu_complete_call(&f->vcpu, AX_OK, AX_CPU_ON_PENDING), AX_OK);
     assert_int_equal(f->fake.answer, AX_CPU_ON_PENDING);
+    (void)run_to(f, exit_of(AX_EXIT_CONSOLE_READ));
+    assert_error(axvcpu_complete_call(&f->vcpu, AX_EAGAIN, 'x'), AX_OK);
+    assert_int_equal(f->fake.answer_result, AX_EAGAIN);
+    assert_int_equal(f->fake.answer, 'x');
     (void)run_to(f, exit_of(AX_EXIT_SYSREG_READ));
     assert_error(axvcpu_complete_read(&f->vcpu, UINT64_MAX), AX_OK);
     assert_int_equal(f->fake.answer, UINT64_MAX);
