@@ -29,30 +29,17 @@ static RISCVTrap read_trap(void)
     };
 }
 
-static bool is_table_walk(const RISCVTrap *trap)
-{
-    return trap->htinst == HTINST_PSEUDO_READ || trap->htinst == HTINST_PSEUDO_WRITE;
-}
-
-// The guest gets the fault of the vector with its PC on the ECALL (5). Memory that is not mapped yet
-// is the host's business; the guest comes back with the same call.
+// The fault of the vector is the guest's, with its PC on the ECALL (5). A guest page fault goes to
+// the host, as for any other instruction that is no plain load; after it the call is made again.
 static RISCVNext refuse_vector(RISCVVCpu *vcpu, AxVCpuExit *exit)
 {
-    const RISCVTrap trap = read_trap();
-
-    vcpu->trap = trap;
+    vcpu->trap = read_trap();
     vcpu->regs.pc -= SBI_ECALL_SIZE;
-    if (trap.cause != CAUSE_LOAD_GUEST_PAGE) {
-        riscv_reflect_trap(vcpu);
-        return RISCV_RESUME;
+    if (vcpu->trap.cause == CAUSE_LOAD_GUEST_PAGE) {
+        return riscv_handle_data_fault(vcpu, exit);
     }
-    *exit = (AxVCpuExit){
-        .reason = AX_EXIT_NESTED_PAGE_FAULT,
-        .page_fault = {.addr = ax_gpa(trap.htval << 2 | (trap.tval & 3)),
-                       .access = AX_MAP_READ,
-                       .page_table_walk = is_table_walk(&trap)},
-    };
-    return RISCV_EXIT;
+    riscv_reflect_trap(vcpu);
+    return RISCV_RESUME;
 }
 
 typedef RISCVNext (*HartsCall)(RISCVVCpu *vcpu, const RISCVHarts *harts, AxVCpuExit *exit);
