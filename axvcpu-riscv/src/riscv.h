@@ -27,6 +27,8 @@ void riscv_fp_load(const RISCVFp *fp);
 
 // ---- detect.c ----
 void riscv_features_read(RISCVFeatures *features);
+// Most levels of a G-stage of this hart; 0 without any. Safe on every CPU.
+uint8_t riscv_gstage_levels(void);
 
 // ---- run.c ----
 AxError riscv_run(void *arch, AxVCpuExit *exit);
@@ -42,6 +44,7 @@ void riscv_fp_use(RISCVVCpu *vcpu);
 void riscv_fp_release(RISCVVCpu *vcpu);
 // The guest's FP registers, wherever they are.
 void riscv_fp_peek(const RISCVVCpu *vcpu, RISCVFp *out);
+void riscv_fp_poke(RISCVVCpu *vcpu, const RISCVFp *fp);
 // A live VS CSR of a bound vCPU, from the hardware; of another one from memory.
 uint64_t riscv_sysreg_get(const RISCVVCpu *vcpu, RISCVSysReg reg);
 void riscv_sysreg_set(RISCVVCpu *vcpu, RISCVSysReg reg, uint64_t value);
@@ -183,6 +186,17 @@ AxError riscv_timer_get_reg(const RISCVVCpu *vcpu, AxRegId reg, uint64_t *value)
 AxError riscv_timer_set_reg(RISCVVCpu *vcpu, AxRegId reg, uint64_t value);
 
 // ---- ept.c, vmid.c: G-stage ----
+// Sv39x4, Sv48x4 and Sv57x4 have 3, 4 and 5 levels and translate 41, 50 and 59 bits.
+#define RISCV_GSTAGE_LEVELS_MIN 3u
+static inline uint64_t riscv_gstage_mode(uint8_t levels)
+{
+    return HGATP_MODE_SV39X4 + levels - RISCV_GSTAGE_LEVELS_MIN;
+}
+
+static inline uint8_t riscv_gstage_bits(uint8_t levels)
+{
+    return (uint8_t)(12 + 9 * levels + 2);
+}
 // AX_EINVAL, AX_EALIGN or AX_ENOTSUP when this hart cannot use `root`.
 AxError riscv_ept_root_check(const AxEptRoot *root);
 uint64_t riscv_hgatp(const AxEptRoot *root, uint64_t vmid);
@@ -190,6 +204,8 @@ uint64_t riscv_hgatp(const AxEptRoot *root, uint64_t vmid);
 // where every change of VM flushes.
 AxError riscv_vmid_acquire(RISCVVCpu *vcpu);
 void riscv_vmid_release(RISCVVCpu *vcpu);
+// The VMID that TLB entries of `root` may carry; false when there are none.
+bool riscv_vmid_find(const AxEptRoot *root, uint64_t *vmid);
 // What has to go before this vCPU enters the guest here, with hgatp set; at bind and with a fence.
 void riscv_vmid_flush(RISCVVCpu *vcpu);
 // Carries out what siblings and the host asked for; before an entry, with hgatp set.

@@ -11,6 +11,7 @@ typedef struct RISCVFeatures {
     uint8_t vmid_bits;     /* VMIDLEN, 0..14; 0: no tagged TLB */
     bool has_sstc;         /* vstimecmp, switched on by firmware */
     bool has_fp;           /* F and D */
+    bool has_stateen;      /* hstateen0 (Smstateen) */
 } RISCVFeatures;
 
 /* Registers that enable and bind change, as they were before. */
@@ -27,6 +28,7 @@ typedef struct RISCVHost {
     uint64_t scounteren;
     uint64_t senvcfg;
     uint64_t vstimecmp; /* has_sstc */
+    uint64_t hstateen0; /* has_stateen */
 } RISCVHost;
 
 typedef struct RISCVPerCpu {
