@@ -22,18 +22,18 @@ SECTIONS
     . = ALIGN(PAGE_SIZE);
     image_rodata = .;
     .rodata : {
-        *(.rodata .rodata.*)
+        *(.rodata .rodata.* .srodata .srodata.*)
     } :rodata
 
     . = ALIGN(PAGE_SIZE);
     image_data = .;
     .data : {
-        *(.data .data.*)
+        *(.data .data.* .sdata .sdata.*)
         . = ALIGN(16);
     } :data
     .bss (NOLOAD) : ALIGN(16) {
         image_bss = .;
-        *(.bss .bss.* COMMON)
+        *(.sbss .sbss.* .bss .bss.* COMMON)
         . = ALIGN(64);
         image_bss_end = .;
     } :data
@@ -55,6 +55,6 @@ SECTIONS
         *(.comment)
         *(.note .note.*)
         *(.eh_frame .eh_frame_hdr)
-        *(.ARM.attributes)
+        *(.ARM.attributes .riscv.attributes)
     }
 }

@@ -102,9 +102,10 @@ _Noreturn void demo_main(const void *fdt)
     const char *why;
 
     if (fdt == NULL) {
-        demo_fail("no device tree in x0: boot axvm-demo.bin, not axvm-demo.elf");
+        demo_fail("the boot loader passed no device tree: boot axvm-demo.bin, not axvm-demo.elf");
     }
-    if (!hostinfo_read(&host, fdt, &why)) {
+    if (!hostinfo_read(&host, fdt, platform_cpu_number(), &why) ||
+        !platform_read(&host, fdt, &why)) {
         demo_fail("device tree: %s", why);
     }
     read_options();

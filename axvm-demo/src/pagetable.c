@@ -3,28 +3,7 @@
 
 #define PAGE_BITS   12u
 #define LEVEL_BITS  9u
-#define ROOT_LEVEL  3u // counted from the leaf
 #define BLOCK_LEVEL 2u // largest leaf: 1 GiB
-#define ADDR_LIMIT  (UINT64_C(1) << 48)
-
-#define DESC_VALID     (UINT64_C(1) << 0)
-#define DESC_TABLE     (UINT64_C(1) << 1) // at level 0: a page, which is the same bit
-#define DESC_ATTR(n)   ((uint64_t)(n) << 2)
-#define DESC_AP_RES1   (UINT64_C(1) << 6)
-#define DESC_AP_RO     (UINT64_C(1) << 7)
-#define DESC_SH_INNER  (UINT64_C(3) << 8)
-#define DESC_AF        (UINT64_C(1) << 10)
-#define DESC_XN        (UINT64_C(1) << 54)
-#define DESC_ADDR_MASK UINT64_C(0x0000fffffffff000)
-
-#define DESC_COMMON (DESC_VALID | DESC_AP_RES1 | DESC_AF | DESC_SH_INNER)
-
-static const uint64_t kinds[PAGE_KIND_COUNT] = {
-    [PAGE_TEXT] = DESC_COMMON | DESC_ATTR(1) | DESC_AP_RO,
-    [PAGE_RODATA] = DESC_COMMON | DESC_ATTR(1) | DESC_AP_RO | DESC_XN,
-    [PAGE_DATA] = DESC_COMMON | DESC_ATTR(1) | DESC_XN,
-    [PAGE_DEVICE] = DESC_COMMON | DESC_ATTR(0) | DESC_XN,
-};
 
 static unsigned level_shift(unsigned level)
 {
@@ -41,19 +20,20 @@ static uint64_t *entry_at(uint64_t *page, uint64_t addr, unsigned level)
     return &page[(addr >> level_shift(level)) % PAGETABLE_ENTRIES];
 }
 
-static bool is_table(uint64_t entry)
+static bool is_table(const PageFormat *format, uint64_t entry)
 {
-    return (entry & (DESC_VALID | DESC_TABLE)) == (DESC_VALID | DESC_TABLE);
+    return (entry & format->table_mask) == format->table;
 }
 
-static uint64_t *next_page(uint64_t entry)
+static uint64_t *next_page(const PageFormat *format, uint64_t entry)
 {
-    return (uint64_t *)(uintptr_t)(entry & DESC_ADDR_MASK);
+    return (uint64_t *)(uintptr_t)((entry & format->addr_mask) << format->addr_shift);
 }
 
-void pagetable_init(PageTable *table, PageTablePage *pages, uint32_t page_count)
+void pagetable_init(PageTable *table, const PageFormat *format, PageTablePage *pages,
+                    uint32_t page_count)
 {
-    *table = (PageTable){.pages = pages, .page_count = page_count, .used = 1};
+    *table = (PageTable){.format = format, .pages = pages, .page_count = page_count, .used = 1};
 }
 
 static bool add_page(PageTable *table, uint64_t *entry)
@@ -61,44 +41,53 @@ static bool add_page(PageTable *table, uint64_t *entry)
     if (table->used == table->page_count) {
         return false;
     }
-    *entry = (uint64_t)(uintptr_t)table->pages[table->used++] | DESC_TABLE | DESC_VALID;
+    *entry = (uint64_t)(uintptr_t)table->pages[table->used++] >> table->format->addr_shift |
+             table->format->table;
     return true;
 }
 
 // Whether a leaf goes here, rather than a table.
-static bool leaf_fits(uint64_t entry, unsigned level, uint64_t addr, uint64_t left)
+static bool leaf_fits(const PageFormat *format, uint64_t entry, unsigned level, uint64_t addr,
+                      uint64_t left)
 {
-    return level == 0 || (level <= BLOCK_LEVEL && !is_table(entry) &&
+    return level == 0 || (level <= BLOCK_LEVEL && !is_table(format, entry) &&
                           addr % level_size(level) == 0 && left >= level_size(level));
+}
+
+static uint64_t leaf(const PageFormat *format, unsigned level, uint64_t addr, PageKind kind)
+{
+    return addr >> format->addr_shift | format->leaves[kind] | (level == 0 ? format->page : 0);
 }
 
 // Maps as much as one entry holds; 0 when that is impossible.
 static uint64_t map_entry(PageTable *table, uint64_t addr, uint64_t left, PageKind kind)
 {
+    const PageFormat *format = table->format;
     uint64_t *page = table->pages[0];
 
-    for (unsigned level = ROOT_LEVEL;; level--) {
+    for (unsigned level = format->root_level;; level--) {
         uint64_t *entry = entry_at(page, addr, level);
 
-        if (leaf_fits(*entry, level, addr, left)) {
-            *entry = addr | kinds[kind] | (level == 0 ? DESC_TABLE : 0);
+        if (leaf_fits(format, *entry, level, addr, left)) {
+            *entry = leaf(format, level, addr, kind);
             return level_size(level);
         }
         if (*entry == 0 && !add_page(table, entry)) {
             return 0;
         }
-        if (!is_table(*entry)) {
+        if (!is_table(format, *entry)) {
             return 0;
         }
-        page = next_page(*entry);
+        page = next_page(format, *entry);
     }
 }
 
 bool pagetable_map(PageTable *table, uint64_t addr, uint64_t size, PageKind kind)
 {
+    const uint64_t limit = UINT64_C(1) << table->format->addr_bits;
     const uint64_t mask = level_size(0) - 1;
 
-    if (size == 0 || addr >= ADDR_LIMIT || size > ADDR_LIMIT - addr) {
+    if (size == 0 || addr >= limit || size > limit - addr) {
         return false;
     }
     const uint64_t end = (addr + size + mask) & ~mask;
@@ -116,17 +105,18 @@ bool pagetable_map(PageTable *table, uint64_t addr, uint64_t size, PageKind kind
 
 uint64_t pagetable_lookup(const PageTable *table, uint64_t addr)
 {
+    const PageFormat *format = table->format;
     uint64_t *page = table->pages[0];
 
-    if (addr >= ADDR_LIMIT) {
+    if (addr >> format->addr_bits != 0) {
         return 0;
     }
-    for (unsigned level = ROOT_LEVEL;; level--) {
+    for (unsigned level = format->root_level;; level--) {
         const uint64_t entry = *entry_at(page, addr, level);
 
-        if (level == 0 || !is_table(entry)) {
+        if (level == 0 || !is_table(format, entry)) {
             return entry;
         }
-        page = next_page(entry);
+        page = next_page(format, entry);
     }
 }

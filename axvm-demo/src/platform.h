@@ -21,7 +21,16 @@ bool platform_map(uint64_t base, uint64_t size, bool device);
 /* Where the hypervisor itself lies, with its stacks. */
 Range platform_image(void);
 
-/* The machine as `info` describes it: console, interrupt controller, timer. */
+/* Number by which the device tree names the calling CPU. */
+uint64_t platform_cpu_number(void);
+
+/*
+ * Reads what is this board's own of the device tree, and what of `info` is its to fill. False with
+ * a sentence in `why`, as hostinfo_read.
+ */
+bool platform_read(HostInfo *info, const void *fdt, const char **why);
+
+/* The machine as it was read: console, interrupt controller, timer. */
 void platform_init(const HostInfo *info);
 /* The same for the calling secondary pCPU's own parts. */
 void platform_init_pcpu(const HostInfo *info);

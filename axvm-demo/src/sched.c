@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched.h"
 
+#include <axvcpu/types.h>
+
 static uint64_t bit(uint32_t n)
 {
     return UINT64_C(1) << n;

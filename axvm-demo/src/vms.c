@@ -146,7 +146,7 @@ static AxError hypercall(void *ctx, AxVM *vm, AxVCpu *vcpu, uint64_t nr, const u
 typedef struct Plan {
     bool has_bundle;
     AxBundle bundle;
-    bool has_seed;
+    const HostInfo *host;
     const Options *options;
     uint32_t vm_count;
     uint32_t cpu_count;
@@ -285,13 +285,11 @@ static bool open_builtin(void)
 
 static bool take_host_devices(const HostInfo *host)
 {
+    bool fits = true;
+
     plan.taken = host->memory;
-
-    bool fits = ranges_add(&plan.taken, host->uart.base, host->uart.size) &&
-                ranges_add(&plan.taken, host->gicd.base, host->gicd.size);
-
-    for (uint32_t i = 0; fits && i < host->gicr.count; i++) {
-        fits = ranges_add(&plan.taken, host->gicr.items[i].base, host->gicr.items[i].size);
+    for (uint32_t i = 0; fits && i < host->devices.count; i++) {
+        fits = ranges_add(&plan.taken, host->devices.items[i].base, host->devices.items[i].size);
     }
     if (!fits) {
         log_line(AX_LOG_ERROR, "device tree: memory and devices are in too many pieces");
@@ -301,7 +299,7 @@ static bool take_host_devices(const HostInfo *host)
 
 bool vms_plan(const HostInfo *host, const Options *options, RangeList *free)
 {
-    plan = (Plan){.options = options, .has_seed = host->has_seed};
+    plan = (Plan){.host = host, .options = options};
     random_init(&random_source, host->seed);
     if (!take_host_devices(host) ||
         !(host->initrd.size != 0 ? open_bundle(host->initrd) : open_builtin())) {
@@ -342,8 +340,10 @@ static bool create_one(Vm *vm, uint32_t pcpu_count)
         .hypercall_ctx = vm,
         .power_on = power_on,
         .power_on_ctx = vm,
-        .random = plan.has_seed ? fill_random : NULL,
+        .random = plan.host->has_seed ? fill_random : NULL,
         .random_ctx = &random_source,
+        .counter_hz = plan.host->counter_hz,
+        .host_isa = plan.host->isa,
         .trap_wait = plan.cpu_count > pcpu_count,
     };
     const char *why = NULL;

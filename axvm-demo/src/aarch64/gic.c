@@ -75,9 +75,9 @@ static void set_bit(AxPCpuId pcpu, uint32_t reg, uint64_t intid)
     mmio_write32(frame_of(pcpu, intid) + reg + intid / 32 * 4, UINT32_C(1) << intid % 32);
 }
 
-void gic_init(const HostInfo *info)
+void gic_init(const Aarch64Board *board)
 {
-    distributor = info->gicd.base;
+    distributor = board->gicd.base;
 
     const uint32_t banks = (mmio_read32(distributor + GICD_TYPER) & 0x1f) + 1;
 
@@ -100,10 +100,10 @@ static bool is_redistributor_of(uint64_t frame, uint64_t affinity)
     return mmio_read64(frame + GICR_TYPER) >> 32 == packed;
 }
 
-static uint64_t find_redistributor(const HostInfo *info, uint64_t affinity)
+static uint64_t find_redistributor(const Aarch64Board *board, uint64_t affinity)
 {
-    for (uint32_t i = 0; i < info->gicr.count; i++) {
-        const Range region = info->gicr.items[i];
+    for (uint32_t i = 0; i < board->gicr.count; i++) {
+        const Range region = board->gicr.items[i];
         uint64_t stride;
 
         for (uint64_t at = 0; at + GICR_STRIDE <= region.size; at += stride) {
@@ -141,12 +141,12 @@ static void start_cpu_interface(void)
     cpu_isb();
 }
 
-void gic_init_pcpu(const HostInfo *info, AxPCpuId pcpu)
+void gic_init_pcpu(const Aarch64Board *board, AxPCpuId pcpu, uint64_t affinity)
 {
-    affinities[pcpu] = info->cpus[pcpu];
-    redistributors[pcpu] = find_redistributor(info, info->cpus[pcpu]);
+    affinities[pcpu] = affinity;
+    redistributors[pcpu] = find_redistributor(board, affinity);
     if (redistributors[pcpu] == 0) {
-        demo_fail("the GICv3 has no redistributor for CPU 0x%lx", info->cpus[pcpu]);
+        demo_fail("the GICv3 has no redistributor for CPU 0x%lx", affinity);
     }
     wake_redistributor(redistributors[pcpu]);
     start_cpu_interface();

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "hostinfo.h"
+#include "board.h"
 
 #include <axvcpu/types.h>
 
@@ -13,9 +13,9 @@
 #define GIC_KICK_SGI 0u
 
 /* Once, on the boot CPU. */
-void gic_init(const HostInfo *info);
-/* On each pCPU: its redistributor and its CPU interface. */
-void gic_init_pcpu(const HostInfo *info, AxPCpuId pcpu);
+void gic_init(const Aarch64Board *board);
+/* On each pCPU, whose MPIDR affinity is `affinity`: its redistributor and its CPU interface. */
+void gic_init_pcpu(const Aarch64Board *board, AxPCpuId pcpu, uint64_t affinity);
 
 /* A private interrupt of this pCPU, or a shared one, which goes to this pCPU. Level-triggered. */
 void gic_enable(AxPCpuId pcpu, uint32_t intid);

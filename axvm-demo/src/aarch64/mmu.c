@@ -76,7 +76,7 @@ static void invalidate(void)
 
 static void enable(void)
 {
-    CPU_WRITE(mair_el2, PAGETABLE_MAIR);
+    CPU_WRITE(mair_el2, PAGETABLE_AARCH64_MAIR);
     CPU_WRITE(tcr_el2, TCR_EL2_RES1 | TCR_EL2_T0SZ_48 | TCR_EL2_WB_INNER |
                            physical_size() << TCR_EL2_PS_SHIFT);
     CPU_WRITE(ttbr0_el2, (uintptr_t)pages);
@@ -88,7 +88,7 @@ static void enable(void)
 
 void mmu_start(uint64_t fdt)
 {
-    pagetable_init(&table, pages, TABLE_PAGES);
+    pagetable_init(&table, &pagetable_aarch64, pages, TABLE_PAGES);
     if (!map_early(fdt)) {
         demo_fail("no room in the page tables for the image and the device tree");
     }

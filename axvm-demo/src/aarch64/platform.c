@@ -2,6 +2,7 @@
 // QEMU's virt board, or one like it: what the device tree says, wired together.
 #include "platform.h"
 
+#include "board.h"
 #include "cpu.h"
 #include "firmware.h"
 #include "gic.h"
@@ -22,9 +23,8 @@ _Static_assert(HOST_CPUS_MAX <= STACK_COUNT, "one stack each");
 extern char stacks[];
 void secondary_start(void);
 
+static Aarch64Board board;
 static uint64_t frequency;
-static uint32_t uart_irq;
-static uint32_t timer_irq;
 
 // Each pCPU has its number in TPIDR_EL2: it is asked for at every exit of a guest.
 AxPCpuId this_pcpu(void)
@@ -32,16 +32,14 @@ AxPCpuId this_pcpu(void)
     return (AxPCpuId)CPU_READ(tpidr_el2);
 }
 
-static AxPCpuId find_own_number(const HostInfo *info)
+uint64_t platform_cpu_number(void)
 {
-    const uint64_t affinity = CPU_READ(mpidr_el1) & MPIDR_AFFINITY;
+    return CPU_READ(mpidr_el1) & MPIDR_AFFINITY;
+}
 
-    for (AxPCpuId i = 0; i < info->cpu_count; i++) {
-        if (info->cpus[i] == affinity) {
-            return i;
-        }
-    }
-    return 0;
+bool platform_read(HostInfo *info, const void *fdt, const char **why)
+{
+    return aarch64_board_read(&board, info, fdt, why);
 }
 
 static void map_device(Range range, const char *name)
@@ -51,12 +49,12 @@ static void map_device(Range range, const char *name)
     }
 }
 
-static void map_devices(const HostInfo *info)
+static void map_devices(void)
 {
-    map_device(info->uart, "PL011");
-    map_device(info->gicd, "GIC distributor");
-    for (uint32_t i = 0; i < info->gicr.count; i++) {
-        map_device(info->gicr.items[i], "GIC redistributors");
+    map_device(board.uart, "PL011");
+    map_device(board.gicd, "GIC distributor");
+    for (uint32_t i = 0; i < board.gicr.count; i++) {
+        map_device(board.gicr.items[i], "GIC redistributors");
     }
 }
 
@@ -66,24 +64,22 @@ void platform_init(const HostInfo *info)
     if (frequency == 0 || frequency > UINT32_MAX) {
         demo_fail("CNTFRQ_EL0 is %lu Hz", frequency);
     }
-    uart_irq = info->uart_irq;
-    timer_irq = info->hyp_timer_irq;
-    map_devices(info);
-    uart_init(info->uart.base);
-    gic_init(info);
+    map_devices();
+    uart_init(board.uart.base);
+    gic_init(&board);
     platform_init_pcpu(info);
-    gic_enable(this_pcpu(), uart_irq);
+    gic_enable(this_pcpu(), board.uart_irq);
 }
 
 void platform_init_pcpu(const HostInfo *info)
 {
-    const AxPCpuId pcpu = find_own_number(info);
+    const AxPCpuId pcpu = hostinfo_find_cpu(info, platform_cpu_number());
 
     CPU_WRITE(tpidr_el2, pcpu);
     time_arm(UINT64_MAX);
-    gic_init_pcpu(info, pcpu);
-    gic_enable(pcpu, info->hyp_timer_irq);
-    gic_enable(pcpu, info->virt_timer_irq);
+    gic_init_pcpu(&board, pcpu, info->cpus[pcpu]);
+    gic_enable(pcpu, board.hyp_timer_irq);
+    gic_enable(pcpu, board.virt_timer_irq);
     gic_enable(pcpu, AARCH64_PPI_PTIMER);
     gic_enable(pcpu, AARCH64_PPI_MAINTENANCE);
 }
@@ -114,9 +110,9 @@ void time_arm(uint64_t deadline_ns)
 
 void irq_handle(uint64_t vector)
 {
-    if (vector == uart_irq) {
+    if (vector == board.uart_irq) {
         uart_interrupt();
-    } else if (vector == timer_irq) {
+    } else if (vector == board.hyp_timer_irq) {
         time_arm(UINT64_MAX);
     }
     gic_deactivate(vector);

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// QEMU's virt board, or one like it: what the device tree says, wired together.
+#include "platform.h"
+
+#include "board.h"
+#include "cpu.h"
+#include "exit.h"
+#include "fault.h"
+#include "layout.h"
+#include "log.h"
+#include "plic.h"
+#include "sbi.h"
+#include "scale.h"
+#include "uart.h"
+
+// Sstc; assemblers do not know it by name.
+#define stimecmp 0x14d
+
+_Static_assert(HOST_CPUS_MAX <= STACK_COUNT, "one stack each");
+
+extern char stacks[];
+void secondary_start(void);
+
+static Riscv64Board board;
+static uint64_t frequency;
+static bool has_sstc; // harts can set their timers themselves
+
+// Each pCPU has its number in tp, where C code does not touch it: it is asked for at every exit of a
+// guest. Until it is known, the hart's id is there.
+AxPCpuId this_pcpu(void)
+{
+    uint64_t tp;
+
+    __asm__ volatile("mv %0, tp" : "=r"(tp));
+    return (AxPCpuId)tp;
+}
+
+uint64_t platform_cpu_number(void)
+{
+    uint64_t tp;
+
+    __asm__ volatile("mv %0, tp" : "=r"(tp));
+    return tp;
+}
+
+bool platform_read(HostInfo *info, const void *fdt, const char **why)
+{
+    return riscv64_board_read(&board, info, fdt, why);
+}
+
+static void map_device(Range range, const char *name)
+{
+    if (!platform_map(range.base, range.size, true)) {
+        demo_fail("no room in the page tables for the %s at 0x%lx", name, range.base);
+    }
+}
+
+static void map_devices(void)
+{
+    map_device(board.uart, "NS16550A");
+    map_device(board.plic, "PLIC");
+    if (board.test.size != 0) {
+        map_device(board.test, "test device");
+    }
+}
+
+// Firmware has to switch it on, so that finding its name in the device tree would not be enough.
+static bool probe_sstc(void)
+{
+    fault_expect();
+    (void)CPU_READ(stimecmp);
+    return !fault_happened();
+}
+
+void platform_init(const HostInfo *info)
+{
+    frequency = info->counter_hz;
+    map_devices();
+    exit_use_test_device(board.test.base);
+    uart_init(board.uart.base);
+    has_sstc = probe_sstc();
+    platform_init_pcpu(info);
+    if (board.contexts[this_pcpu()] == PLIC_NO_CONTEXT) {
+        demo_fail("the PLIC has no context for hart %lu", info->cpus[this_pcpu()]);
+    }
+    plic_enable(this_pcpu(), board.uart_irq);
+}
+
+void platform_init_pcpu(const HostInfo *info)
+{
+    const AxPCpuId pcpu = hostinfo_find_cpu(info, platform_cpu_number());
+
+    __asm__ volatile("mv tp, %0" : : "r"((uint64_t)pcpu) : "memory");
+    plic_init_pcpu(&board, pcpu, info->cpus[pcpu]);
+    time_arm(UINT64_MAX);
+}
+
+bool platform_start_pcpu(const HostInfo *info, AxPCpuId id)
+{
+    const uint64_t stack = (uintptr_t)stacks + UINT64_C(2) * STACK_SIZE * id + STACK_SIZE;
+
+    return sbi_call(SBI_EXT_HSM, SBI_HSM_START, info->cpus[id], (uintptr_t)secondary_start,
+                    stack) == SBI_SUCCESS;
+}
+
+uint64_t time_now_ns(void)
+{
+    return scale(CPU_READ(time), frequency, NS_PER_SECOND);
+}
+
+// The highest value of the comparator takes back an interrupt that is pending, too.
+void time_arm(uint64_t deadline_ns)
+{
+    const uint64_t ticks = deadline_ns == UINT64_MAX
+                               ? UINT64_MAX
+                               : scale(deadline_ns, NS_PER_SECOND, frequency) + 1;
+
+    if (has_sstc) {
+        CPU_WRITE(stimecmp, ticks);
+    } else {
+        (void)sbi_call(SBI_EXT_TIME, SBI_TIME_SET_TIMER, ticks, 0, 0);
+    }
+}
+
+void irq_handle(uint64_t vector)
+{
+    if (vector == PLIC_VECTOR(board.uart_irq)) {
+        uart_interrupt();
+    } else if (vector == IRQ_TIMER) {
+        time_arm(UINT64_MAX);
+    } else if (vector == IRQ_SOFTWARE) {
+        CPU_CLEAR(sip, IRQ_BIT(IRQ_SOFTWARE));
+    }
+    if (vector >= PLIC_VECTOR(0)) {
+        plic_complete(vector);
+    }
+}
