@@ -12,3 +12,6 @@ void test_interrupts(void);
 void test_timers(void);
 void test_fp(void);
 void test_smp(void);
+// riscv64
+void test_exceptions(void);
+void test_fences(void);

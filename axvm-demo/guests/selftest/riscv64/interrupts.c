@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Software interrupts and the virtual PLIC: delivery, enables, priorities, levels.
+#include "selftest.h"
+
+#define UART           GUEST_UART_IRQ
+#define UART_IER       (GUEST_UART_BASE + 1)
+#define UART_IIR       (GUEST_UART_BASE + 2)
+#define UART_IER_THRI  2u
+#define IIR_THRI       2u
+#define IIR_MASK       0xfu
+#define PRIORITY       3u
+#define UART_INTERRUPT GUEST_IRQ_SOURCE(UART)
+
+static volatile uint32_t seen[64];
+static volatile bool keep_level;
+
+static void record(uint32_t irq)
+{
+    seen[irq % 64]++;
+    if (irq == UART_INTERRUPT && !keep_level) {
+        mmio_write8(UART_IER, 0);
+    }
+    keep_level = false;
+}
+
+static void start_recording(void)
+{
+    for (size_t i = 0; i < 64; i++) {
+        seen[i] = 0;
+    }
+    keep_level = false;
+    guest_irq_handler(record);
+}
+
+// Interrupts are taken at the latest within a few instructions after they are unmasked.
+static void take_pending(void)
+{
+    guest_irq_on();
+    for (volatile int i = 0; i < 1000; i++) {
+    }
+    guest_irq_off();
+}
+
+static void ipi_to_self(void)
+{
+    start_recording();
+    guest_ipi(guest_cpu());
+    guest_ipi(guest_cpu());
+    take_pending();
+    GUEST_CHECK_EQ(seen[GUEST_IRQ_SOFTWARE], 1,
+                   "an IPI to itself arrives, twice sent before it is taken is once");
+    CLEAR_CSR(sie, IRQ_BIT(GUEST_IRQ_SOFTWARE));
+    guest_ipi(guest_cpu());
+    take_pending();
+    GUEST_CHECK_EQ(seen[GUEST_IRQ_SOFTWARE], 1, "a disabled IPI does not arrive");
+    SET_CSR(sie, IRQ_BIT(GUEST_IRQ_SOFTWARE));
+    take_pending();
+    GUEST_CHECK_EQ(seen[GUEST_IRQ_SOFTWARE], 2, "it arrives once it is enabled");
+    (void)guest_sbi3(SBI_IPI, 0, 0, UINT64_MAX, 0);
+    take_pending();
+    GUEST_CHECK_EQ(seen[GUEST_IRQ_SOFTWARE], 3, "an IPI to all is one to itself, too");
+}
+
+// The transmitter is always empty, so its interrupt is a level that one bit switches on.
+static void assert_level(void)
+{
+    mmio_write8(UART_IER, 0);
+    mmio_write8(UART_IER, UART_IER_THRI);
+}
+
+static bool external_is_pending(void)
+{
+    return (READ_CSR(sip) & IRQ_BIT(GUEST_IRQ_EXTERNAL)) != 0;
+}
+
+static void registers_keep(void)
+{
+    guest_irq_config(UART, PRIORITY, false);
+    GUEST_CHECK_EQ(guest_irq_priority(UART), PRIORITY, "PLIC: a priority reads back");
+    GUEST_CHECK_EQ(guest_irq_claim(), 0, "PLIC: nothing to claim");
+    guest_irq_config(0, PRIORITY, true);
+    GUEST_CHECK_EQ(guest_irq_priority(0), 0, "PLIC: source 0 has no priority");
+    guest_irq_complete(UART);
+    guest_irq_complete(0);
+    guest_irq_complete(1023);
+    GUEST_CHECK(!external_is_pending(), "PLIC: completions of nothing do nothing");
+}
+
+static void external_arrives(void)
+{
+    start_recording();
+    guest_irq_config(UART, PRIORITY, true);
+    assert_level();
+    GUEST_CHECK(guest_irq_is_pending(UART), "PLIC: the UART's interrupt is pending");
+    GUEST_CHECK(external_is_pending(), "PLIC: and SEIP says so");
+    take_pending();
+    GUEST_CHECK_EQ(seen[UART_INTERRUPT], 1, "PLIC: it arrives, once");
+    GUEST_CHECK(!external_is_pending(), "PLIC: and is gone after its end");
+    GUEST_CHECK_EQ(guest_irq_claim(), 0, "PLIC: with nothing left to claim");
+}
+
+static void enable_and_priority_hold_back(void)
+{
+    start_recording();
+    guest_irq_config(UART, PRIORITY, false);
+    assert_level();
+    take_pending();
+    GUEST_CHECK_EQ(seen[UART_INTERRUPT], 0, "PLIC: a disabled source does not interrupt");
+    guest_irq_config(UART, 0, true);
+    take_pending();
+    GUEST_CHECK_EQ(seen[UART_INTERRUPT], 0, "PLIC: nor does one of priority 0");
+    guest_irq_threshold(PRIORITY);
+    guest_irq_config(UART, PRIORITY, true);
+    take_pending();
+    GUEST_CHECK_EQ(seen[UART_INTERRUPT], 0, "PLIC: nor one at the threshold");
+    GUEST_CHECK(!external_is_pending(), "PLIC: SEIP is clear meanwhile");
+    guest_irq_threshold(PRIORITY - 1);
+    take_pending();
+    GUEST_CHECK_EQ(seen[UART_INTERRUPT], 1, "PLIC: it arrives when it is above the threshold");
+    guest_irq_threshold(0);
+}
+
+static void claim_and_complete(void)
+{
+    assert_level();
+    GUEST_CHECK_EQ(guest_irq_claim(), UART, "PLIC: a claim names the source");
+    GUEST_CHECK_EQ(guest_irq_claim(), 0, "PLIC: a second claim has nothing");
+    GUEST_CHECK(!guest_irq_is_pending(UART), "PLIC: what is claimed is not pending");
+    GUEST_CHECK(!external_is_pending(), "PLIC: and SEIP is clear");
+    guest_irq_complete(UART);
+    GUEST_CHECK(external_is_pending(), "PLIC: a level that is still there interrupts again");
+    GUEST_CHECK_EQ(guest_irq_claim(), UART, "PLIC: and can be claimed again");
+    GUEST_CHECK_EQ(mmio_read8(UART_IIR) & IIR_MASK, IIR_THRI, "the UART says why");
+    GUEST_CHECK_EQ(mmio_read8(UART_IIR) & IIR_MASK, 1, "which lowers its line");
+    guest_irq_complete(UART);
+    GUEST_CHECK(!external_is_pending(), "PLIC: without a level nothing interrupts again");
+    mmio_write8(UART_IER, 0);
+}
+
+static void level_interrupts_again(void)
+{
+    start_recording();
+    keep_level = true; // the first handler leaves the line as it is
+    assert_level();
+    take_pending();
+    GUEST_CHECK_EQ(seen[UART_INTERRUPT], 2, "PLIC: a level left alone arrives a second time");
+}
+
+static void masked_by_sie(void)
+{
+    start_recording();
+    CLEAR_CSR(sie, IRQ_BIT(GUEST_IRQ_EXTERNAL));
+    assert_level();
+    take_pending();
+    GUEST_CHECK_EQ(seen[UART_INTERRUPT], 0, "sie.SEIE holds external interrupts back");
+    SET_CSR(sie, IRQ_BIT(GUEST_IRQ_EXTERNAL));
+    take_pending();
+    GUEST_CHECK_EQ(seen[UART_INTERRUPT], 1, "and lets them through later");
+    guest_irq_config(UART, PRIORITY, false);
+}
+
+void test_interrupts(void)
+{
+    ipi_to_self();
+    registers_keep();
+    external_arrives();
+    enable_and_priority_hold_back();
+    claim_and_complete();
+    level_interrupts_again();
+    masked_by_sie();
+}

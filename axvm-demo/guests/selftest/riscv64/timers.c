@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// The timer, by SBI and by stimecmp: interrupts in time and in order, and as the end of a wait.
+#include "selftest.h"
+
+typedef struct Timer {
+    const char *name;
+    void (*set)(uint64_t deadline);
+} Timer;
+
+static volatile uint64_t fired_at;
+static volatile uint32_t fired;
+static const Timer *current;
+
+static void set_by_sbi(uint64_t deadline)
+{
+    (void)guest_sbi3(SBI_TIME, 0, deadline, 0, 0);
+}
+
+static void set_by_csr(uint64_t deadline)
+{
+    WRITE_CSR(0x14d, deadline); // stimecmp
+}
+
+static void on_timer(uint32_t irq)
+{
+    if (irq == GUEST_IRQ_TIMER) {
+        fired_at = guest_ticks();
+        fired++;
+        current->set(UINT64_MAX);
+    }
+}
+
+static void start(void)
+{
+    fired = 0;
+    guest_irq_handler(on_timer);
+}
+
+static bool is_pending(void)
+{
+    return (READ_CSR(sip) & IRQ_BIT(GUEST_IRQ_TIMER)) != 0;
+}
+
+static void take_pending(void)
+{
+    guest_irq_on();
+    for (volatile int i = 0; i < 1000; i++) {
+    }
+    guest_irq_off();
+}
+
+// Waits at most a second for the interrupt, asleep.
+static void wait_for_it(void)
+{
+    const uint64_t limit = guest_ticks() + guest_tick_rate();
+
+    while (fired == 0 && guest_ticks() < limit) {
+        guest_wfi();
+        guest_irq_on();
+        guest_irq_off();
+    }
+}
+
+static void check(bool condition, const char *name)
+{
+    if (!GUEST_CHECK(condition, name)) {
+        guest_printf("# of the timer by %s\n", current->name);
+    }
+}
+
+static void ends_a_wait(void)
+{
+    const uint64_t begin = guest_ticks();
+    const uint64_t delay = guest_tick_rate() / 100;
+
+    start();
+    current->set(begin + delay);
+    check(!is_pending(), "a deadline to come is not pending");
+    wait_for_it();
+    check(fired == 1, "the timer ends a wait, once");
+    check(fired_at >= begin + delay, "not too early");
+    check(fired_at < begin + 20 * delay, "and not much too late");
+    check(!is_pending(), "a new deadline takes the interrupt back");
+}
+
+static void past_deadline(void)
+{
+    start();
+    current->set(0);
+    check(is_pending(), "a deadline in the past is pending at once");
+    check(is_pending(), "and stays so");
+    take_pending();
+    check(fired == 1, "and interrupts, once");
+    current->set(guest_ticks() - 1);
+    take_pending();
+    check(fired == 2, "so does one just over");
+}
+
+static void cleared_by_a_later_one(void)
+{
+    start();
+    current->set(0);
+    current->set(guest_ticks() + 100 * guest_tick_rate());
+    check(!is_pending(), "a later deadline clears a pending interrupt");
+    take_pending();
+    check(fired == 0, "which does not arrive");
+}
+
+static void replaced(void)
+{
+    const uint64_t step = guest_tick_rate() / 200;
+    const uint64_t begin = guest_ticks();
+
+    start();
+    current->set(begin + 100 * guest_tick_rate());
+    current->set(begin + step);
+    wait_for_it();
+    check(fired == 1 && fired_at < begin + 100 * step, "an earlier deadline replaces a later one");
+    start();
+    const uint64_t again = guest_ticks();
+
+    current->set(again + step);
+    current->set(again + 3 * step);
+    wait_for_it();
+    check(fired == 1 && fired_at >= again + 3 * step, "a later one replaces an earlier one");
+}
+
+static void disabled(void)
+{
+    start();
+    CLEAR_CSR(sie, IRQ_BIT(GUEST_IRQ_TIMER));
+    current->set(0);
+    take_pending();
+    check(fired == 0, "a disabled timer does not interrupt");
+    check(is_pending(), "but is pending");
+    SET_CSR(sie, IRQ_BIT(GUEST_IRQ_TIMER));
+    take_pending();
+    check(fired == 1, "and interrupts when it is enabled");
+}
+
+static void in_order(void)
+{
+    const uint64_t step = guest_tick_rate() / 400;
+    const uint64_t begin = guest_ticks();
+    uint64_t last = 0;
+    bool ordered = true;
+
+    for (uint64_t i = 1; i <= 4; i++) {
+        start();
+        current->set(begin + i * step);
+        wait_for_it();
+        ordered = ordered && fired == 1 && fired_at >= begin + i * step && fired_at > last;
+        last = fired_at;
+    }
+    check(ordered, "four deadlines come in order, each after its time");
+}
+
+static void many_ticks(void)
+{
+    bool all = true;
+
+    for (int i = 0; i < 50; i++) {
+        start();
+        current->set(guest_ticks() + guest_tick_rate() / 5000);
+        wait_for_it();
+        all = all && fired == 1;
+    }
+    check(all, "fifty deadlines in a row, each fires once");
+}
+
+static void test_timer(const Timer *timer)
+{
+    current = timer;
+    ends_a_wait();
+    past_deadline();
+    cleared_by_a_later_one();
+    replaced();
+    disabled();
+    in_order();
+    many_ticks();
+}
+
+static const Timer by_sbi = {"SBI", set_by_sbi};
+static const Timer by_csr = {"stimecmp", set_by_csr};
+
+// Both are one timer.
+static void mixed(void)
+{
+    start();
+    set_by_csr(0);
+    set_by_sbi(UINT64_MAX);
+    check(!is_pending(), "the SBI takes back what stimecmp has set");
+    set_by_sbi(guest_ticks() + 100 * guest_tick_rate());
+    set_by_csr(0);
+    check(is_pending(), "stimecmp replaces what the SBI has set");
+    set_by_csr(UINT64_MAX);
+    check(!is_pending(), "and takes it back");
+}
+
+static void time_goes_on(void)
+{
+    uint64_t last = guest_ticks();
+    bool forward = true;
+
+    for (int i = 0; i < 1000; i++) {
+        const uint64_t now = guest_ticks();
+
+        forward = forward && now >= last;
+        last = now;
+    }
+    GUEST_CHECK(forward, "time does not go back");
+}
+
+void test_timers(void)
+{
+    time_goes_on();
+    test_timer(&by_sbi);
+    if (GUEST_FAULT_OF((void)READ_CSR(0x14d)).taken) {
+        guest_skip("the timer by stimecmp", "this VM has no Sstc");
+        return;
+    }
+    test_timer(&by_csr);
+    mixed();
+}
