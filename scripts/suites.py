@@ -28,6 +28,7 @@ import driver  # noqa: E402
 import host_cases  # noqa: E402
 import linux_cases  # noqa: E402
 import system_cases  # noqa: E402
+import u_boot_cases  # noqa: E402
 
 MIN_COVERAGE = 0.90
 CROSS_ARCHS = tuple(machine.ARCHS)
@@ -306,8 +307,9 @@ def suite_system(report):
 
 
 def suite_linux(report):
-    """a stock Debian kernel as the guest, its shell, and the instructions that its boot takes"""
+    """a stock Debian kernel as the guest, its shell, and the instructions that its boot takes; U-Boot"""
     run_cases(report, "linux", linux_cases.cases)
+    run_cases(report, "linux", u_boot_cases.cases)
 
 
 def suite_bench(report):

@@ -29,8 +29,10 @@ EXIT_PATHS = {
     # Entry until the guest runs; vector of a synchronous exception until C goes on.
     "aarch64": ExitPath("aarch64-linux-gnu-objdump",
                         (("aarch64_world_switch", 0, "eret"), ("aarch64_vectors", 0x400, "ret")), 50),
+    "riscv64": ExitPath("riscv64-unknown-elf-objdump",
+                        (("riscv_world_switch", 0, "sret"), ("riscv_guest_vector", 0, "ret")), 85),
 }
-INSTRUCTION = re.compile(r"^ *([0-9a-f]+):\s+[0-9a-f]{8}\s+([a-z0-9.]+)", re.M)
+INSTRUCTION = re.compile(r"^ *([0-9a-f]+):\s+(?:[0-9a-f]{4}|[0-9a-f]{8})\s+([a-z0-9.]+)", re.M)
 
 
 def count_way(objdump, elf, symbol, offset, last):

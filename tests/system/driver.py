@@ -140,7 +140,7 @@ class Console:
 
 def emulator(name, arch, image, timeout, bundle=None, cpu=None, mem=1024, options="", extra=()):
     """axvm-demo in the emulator, serial line on a pipe."""
-    return Console(name, machine.command(arch, image, bundle, cpu, mem, options=options, extra=extra),
+    return Console(f"{arch}-{name}", machine.command(arch, image, bundle, cpu, mem, options=options, extra=extra),
                    timeout)
 
 

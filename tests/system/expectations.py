@@ -21,8 +21,6 @@ BENCH = r"^(?:\S+: )?BENCH (?P<what>\S+) (?P<count>\d+) ns$"
 GUEST_READY = r"^GUEST-READY Linux \S+ (?P<machine>\S+) cpus=(?P<cpus>\d+)$"
 SLEEP_START = r"^SLEEP-START$"
 SLEEP_CHECK = r"^SLEEP-CHECK (?P<seconds>[\d.]+)$"
-IRQ_TIMER = r"^IRQ +\d+: +(?P<count>\d+) .*arch_timer"
-IRQ_UART = r"^IRQ +\d+: +(?P<count>\d+) .*(?:uart|pl011|ttyAMA)"
 PROMPT = r"^axvm# "
 
 # ---- bars ----

@@ -10,7 +10,6 @@ import driver
 import machine
 
 SOURCE = machine.ROOT / "tests" / "system" / "insn-count" / "insncount.c"
-CMDLINE = "console=ttyAMA0 quiet panic=-1"
 ICOUNT = ["-icount", "shift=0,sleep=off"]
 
 
@@ -22,12 +21,20 @@ def plugin():
     return target
 
 
+# The machine without a hypervisor's part of it, and where its console is.
+DIRECT = {
+    "aarch64": ("virt,gic-version=3", "ttyAMA0"),
+    "riscv64": ("virt", "ttyS0"),
+}
+
+
 def direct_command(arch, kernel, initramfs):
-    """The same kernel without a hypervisor, on the same machine without EL2."""
+    """The same kernel without a hypervisor, with the command line of axvm-demo/configs/ARCH/linux.toml."""
     this = machine.ARCHS[arch]
-    return [this.emulator, "-M", "virt,gic-version=3", "-cpu", this.cpu, "-smp", "1", "-m", "256",
+    board, console = DIRECT[arch]
+    return [this.emulator, "-M", board, "-cpu", this.cpu, "-smp", "1", "-m", "256",
             "-nographic", "-nodefaults", "-serial", "stdio", "-no-reboot",
-            "-kernel", str(kernel), "-initrd", str(initramfs), "-append", CMDLINE]
+            "-kernel", str(kernel), "-initrd", str(initramfs), "-append", f"console={console} quiet panic=-1"]
 
 
 def count(name, command, path, timeout):

@@ -10,6 +10,7 @@ import guest
 import insn_count
 import machine
 import system_cases
+from boards import BOARDS
 
 BOOT_TIMEOUT = 120
 COUNT_TIMEOUT = 600
@@ -18,7 +19,7 @@ COUNT_TIMEOUT = 600
 def linux_bundle(arch, name, words="", overrides=()):
     kernel, initramfs, _ = guest.ensure(arch)
     return machine.make_bundle(
-        driver.scratch(f"{name}.bundle"), [machine.CONFIGS / arch / "linux.toml"],
+        arch, driver.scratch(f"{arch}-{name}.bundle"), [machine.CONFIGS / arch / "linux.toml"],
         [f"kernel.kernel_path={kernel}", f"kernel.ramdisk_path={initramfs}", *overrides], words)
 
 
@@ -57,9 +58,11 @@ def run_boot(arch, cpu, image):
         check_ready(console, arch, 1)
         console.send("\n")  # for the UART's receive interrupt
         seconds = check_sleep(console)
-        for what, pattern in (("timer", expected.IRQ_TIMER), ("UART", expected.IRQ_UART)):
+        for what, pattern in (("timer", BOARDS[arch].IRQ_TIMER), ("UART", BOARDS[arch].IRQ_UART)):
             if int(console.expect(pattern)["count"]) == 0:
                 console.fail(f"no {what} interrupt was counted")
+        if cpu in BOARDS[arch].CPU_LINES:
+            console.expect(BOARDS[arch].CPU_LINES[cpu])
         return f"{check_exits(console)} exits, sleep {seconds} s"
 
 
@@ -94,7 +97,7 @@ def run_smp(arch, vcpus, cpus, image):
 def run_demo_script(arch, image):
     del image
     command = [machine.ROOT / "scripts" / "demo.sh", arch, "linux"]
-    with driver.Console("linux-demo.sh", command, BOOT_TIMEOUT) as console:
+    with driver.Console(f"{arch}-linux-demo.sh", command, BOOT_TIMEOUT) as console:
         check_ready(console, arch, 1)
         check_sleep(console)
         check_exits(console)
@@ -111,7 +114,7 @@ def run_shell(arch, image):
     """Typed at a terminal: commands are answered, the UART interrupts, Ctrl-C stops a command."""
     del image
     command = [machine.ROOT / "scripts" / "demo.sh", arch, "linux-shell", "--timeout", str(BOOT_TIMEOUT)]
-    with driver.Console("linux-shell", command, BOOT_TIMEOUT, terminal=True) as console:
+    with driver.Console(f"{arch}-linux-shell", command, BOOT_TIMEOUT, terminal=True) as console:
         check_ready(console, arch, 1)
         console.expect(expected.PROMPT)
         type_command(console, "echo answer $((6 * 7))", r"^answer 42$")
@@ -122,7 +125,7 @@ def run_shell(arch, image):
         time.sleep(1)
         console.send("\x03")
         console.expect(expected.PROMPT)
-        uart = type_command(console, "grep -i uart /proc/interrupts", r"^ *\d+: +(\d+) .*uart.*$")
+        uart = type_command(console, "grep -E 'uart|ttyS' /proc/interrupts", r"^ *\d+: +(\d+) .*(?:uart|ttyS).*$")
         if int(uart[1]) == 0:
             console.fail("typing raised no UART interrupt")
         console.send("exit\n")
@@ -146,10 +149,10 @@ def run_instruction_count(arch, image):
     plugin = insn_count.plugin()
     kernel, initramfs, _ = guest.ensure(arch)
     direct = insn_count.count(
-        "linux-count-direct", insn_count.direct_command(arch, kernel, initramfs), plugin, COUNT_TIMEOUT)
+        f"{arch}-linux-count-direct", insn_count.direct_command(arch, kernel, initramfs), plugin, COUNT_TIMEOUT)
     bundle = linux_bundle(arch, "linux-count")
     ours = insn_count.count(
-        "linux-count-axvm", machine.command(arch, image, bundle), plugin, COUNT_TIMEOUT)
+        f"{arch}-linux-count-axvm", machine.command(arch, image, bundle), plugin, COUNT_TIMEOUT)
     text = f"{ours / 1e6:.0f} M instructions, directly {direct / 1e6:.0f} M, ratio {ours / direct:.4f}"
     if ours > direct * expected.MAX_INSTRUCTION_RATIO:
         raise driver.CaseFailed(f"{text}, the bar is {expected.MAX_INSTRUCTION_RATIO}")
@@ -158,8 +161,8 @@ def run_instruction_count(arch, image):
 
 def cases(arch):
     bind = functools.partial
-    yield "boot on cortex-a72", bind(run_boot, arch, "cortex-a72")
-    yield "boot on max", bind(run_boot, arch, "max")
+    for cpu in BOARDS[arch].CPUS:
+        yield f"boot on {cpu}", bind(run_boot, arch, cpu)
     yield "scripts/demo.sh", bind(run_demo_script, arch)
     yield "load", bind(run_load, arch)
     for vcpus, cpus in ((2, 2), (4, 1), (4, 2)):
