@@ -26,6 +26,7 @@ static void write_intc(AxTree *tree, AxVCpuId id)
 {
     axvm_tree_node(tree, "interrupt-controller");
     axvm_tree_text(tree, "compatible", "riscv,cpu-intc");
+    axvm_tree_u32(tree, "#address-cells", 0);
     axvm_tree_u32(tree, "#interrupt-cells", 1);
     axvm_tree_empty(tree, "interrupt-controller");
     axvm_tree_u32(tree, "phandle", PHANDLE_INTC(id));
