@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Into the guest and back: 85 instructions for both ways. See rv_enter_guest in riscv_hw.h for what
 // the caller saves. While our vector is in stvec, sscratch holds the address of the guest's
-// registers; it is a0 in both functions.
+// registers; it is a0 in both functions. host_ra is 0 but while the guest runs: that tells whose trap
+// it is. hstatus.SPV would not: OpenSBI 1.1 leaves it as it was when it hands a fault of HS mode on.
 #include "asm-offsets.h"
 #include <axvcpu/asm.inc>
 
@@ -54,8 +55,7 @@
 FUNC(riscv_guest_vector)
     csrrw a0, sscratch, a0
     sd t0, RISCV_REGS_SAVED_T0(a0)
-    csrr t0, 0x600 // hstatus
-    andi t0, t0, RISCV_HSTATUS_SPV
+    ld t0, RISCV_REGS_HOST_RA(a0)
     beqz t0, riscv_host_trap
     ld t0, RISCV_REGS_SAVED_T0(a0)
     sd t0, RISCV_REGS_X + 8 * 5(a0)
@@ -65,20 +65,23 @@ FUNC(riscv_guest_vector)
     csrr t0, sepc
     sd t0, RISCV_REGS_PC(a0)
     host_registers ld
+    sd zero, RISCV_REGS_HOST_RA(a0)
     ret
 END(riscv_guest_vector)
 
 // Taken in HS mode itself while our vector is in place: a fault of the hypervisor. It belongs to the
 // host: with its stvec and sscratch put back the instruction runs again and the exception is taken
-// there. No stack is used, because the stack may be the fault; host_ra is free while no guest runs.
+// there. No stack is used, because the stack may be the fault; host_sp is free while no guest runs.
 FUNC(riscv_host_trap)
+    li t0, RISCV_HSTATUS_SPV
+    csrc 0x600, t0 // hstatus: sret stays in HS mode, see above
     ld t0, RISCV_REGS_HOST_STVEC(a0)
     csrw stvec, t0
     ld t0, RISCV_REGS_HOST_SSCRATCH(a0)
     csrrw t0, sscratch, t0
-    sd t0, RISCV_REGS_HOST_RA(a0)
+    sd t0, RISCV_REGS_HOST_SP(a0)
     ld t0, RISCV_REGS_SAVED_T0(a0)
-    ld a0, RISCV_REGS_HOST_RA(a0)
+    ld a0, RISCV_REGS_HOST_SP(a0)
     sret
 END(riscv_host_trap)
 

@@ -34,9 +34,9 @@ typedef struct RISCVVCpuSetupConfig {
 
 /* General state of the guest at an exit, and what of the host waits meanwhile: see world_switch.S. */
 typedef struct RISCVGuestRegs {
-    uint64_t x[32]; /* x[0] stays 0 */
-    uint64_t pc;    /* sepc */
-    uint64_t host_ra;
+    uint64_t x[32];   /* x[0] stays 0 */
+    uint64_t pc;      /* sepc */
+    uint64_t host_ra; /* 0 while the guest does not run */
     uint64_t host_sp;
     uint64_t host_gp;
     uint64_t host_tp;
