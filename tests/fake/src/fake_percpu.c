@@ -26,7 +26,7 @@ AxError fake_hardware_check(const char **reason)
 
 AxError fake_guest_isa(const char *host, char *buffer, size_t room)
 {
-    const size_t size = strlen(host) + 1;
+    const size_t size = host == NULL ? 1 : strlen(host) + 1;
 
     if (size == 1) {
         return AX_EINVAL;

@@ -208,6 +208,58 @@ static void flushes_are_recorded_in_order(void **state)
     fake_ept_reset();
 }
 
+static void count_recall(void *owner)
+{
+    ++*(unsigned *)owner;
+}
+
+static void a_flush_is_counted_and_recalls_whoever_the_root_names(void **state)
+{
+    unsigned recalls = 0;
+    AxEptRoot root = {.recall = count_recall, .owner = &recalls};
+
+    (void)state;
+    fake_ept_reset();
+    axvcpu_arch_ept_format()->flush(&root, ax_gpa(0), 0);
+    assert_int_equal(recalls, 1);
+    assert_int_equal(root.flushes, 1);
+    root.recall = NULL;
+    axvcpu_arch_ept_format()->flush(&root, ax_gpa(0), 0);
+    assert_int_equal(recalls, 1);
+    assert_int_equal(root.flushes, 2);
+    fake_ept_reset();
+}
+
+static void a_guest_may_use_the_extensions_of_the_host(void **state)
+{
+    char buffer[9] = "before";
+
+    (void)state;
+    assert_error(axvcpu_arch_guest_isa("fake64ab", buffer, sizeof(buffer)), AX_OK);
+    assert_string_equal(buffer, "fake64ab");
+    assert_error(axvcpu_arch_guest_isa("other", buffer, 5), AX_ENOSPC);
+    assert_error(axvcpu_arch_guest_isa("", buffer, sizeof(buffer)), AX_EINVAL);
+    assert_error(axvcpu_arch_guest_isa(NULL, buffer, sizeof(buffer)), AX_EINVAL);
+    assert_string_equal(buffer, "fake64ab");
+}
+
+// The two registers differ on purpose: who takes one for the other is found out.
+static void the_argument_of_a_start_has_a_register_of_its_own(void **state)
+{
+    const CreateConfig config = axvcpu_arch_create_config(0, ax_gpa(0xd7b000), 7);
+    static FakeVCpu fake;
+    FakeHal *host = *state;
+    const AxArchVCpuEnv env = {.hal = &host->hal};
+
+    assert_int_equal(config.counter_hz, 7);
+    assert_error(fake_vcpu_ops.create(&fake, &env, &config), AX_OK);
+    assert_int_equal(fake_reg(&fake, AX_REG_ARG(0)), 0xd7b000);
+    assert_error(fake_vcpu_ops.set_reg(&fake, AXVCPU_ARCH_START_ARG, 5), AX_OK);
+    assert_int_equal(fake_reg(&fake, AX_REG_ARG(0)), 0xd7b000);
+    assert_int_equal(fake_reg(&fake, AX_REG_ARG(1)), 5);
+    fake_vcpu_ops.destroy(&fake);
+}
+
 static void the_script_holds_its_limit_and_then_says_that_it_ended(void **state)
 {
     Fixture *f = test_malloc(sizeof(*f));
@@ -242,6 +294,9 @@ int main(void)
         cmocka_unit_test(page_table_entries_say_what_they_were_made_of),
         cmocka_unit_test(the_root_fits_the_width_of_the_guest),
         cmocka_unit_test(flushes_are_recorded_in_order),
+        cmocka_unit_test(a_flush_is_counted_and_recalls_whoever_the_root_names),
+        cmocka_unit_test(a_guest_may_use_the_extensions_of_the_host),
+        HOST_TEST(the_argument_of_a_start_has_a_register_of_its_own),
         cmocka_unit_test(the_script_holds_its_limit_and_then_says_that_it_ended),
     };
 
