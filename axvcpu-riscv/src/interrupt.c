@@ -46,7 +46,8 @@ void riscv_interrupt_load(RISCVVCpu *vcpu)
 
 void riscv_interrupt_save(RISCVVCpu *vcpu)
 {
-    RV_WRITE(HVIP, vcpu->percpu->host.hvip); // the value is known since the end of the last run
+    (void)vcpu; // has the value since the end of the last run
+    RV_WRITE(HVIP, 0);
 }
 
 // ---- before an entry ----

@@ -101,7 +101,7 @@ void riscv_timer_save(RISCVVCpu *vcpu)
     } else {
         announce(vcpu, NEVER);
     }
-    RV_WRITE(HTIMEDELTA, vcpu->percpu->host.htimedelta);
+    RV_WRITE(HTIMEDELTA, 0);
 }
 
 // ---- between entries ----
