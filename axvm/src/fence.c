@@ -15,18 +15,18 @@ static bool all_exist(const AxVM *vm, const AxVCpuExit *exit)
            axvm_targets_exist(vm, exit->remote_fence.target_cpu, exit->remote_fence.target_list);
 }
 
-// A vCPU that is Invalid runs no more: it needs none.
-static void post(AxVM *vm, const AxVCpuExit *exit)
+static AxError post(AxVM *vm, const AxVCpuExit *exit)
 {
-    for (uint32_t i = 0; i < vm->vcpu_count; i++) {
+    AxError error = AX_OK;
+
+    for (uint32_t i = 0; error == AX_OK && i < vm->vcpu_count; i++) {
         if (is_target(&vm->vcpus[i], exit)) {
-            (void)!axvcpu_fence(&vm->vcpus[i].vcpu, &exit->remote_fence.fence);
+            error = axvcpu_fence(&vm->vcpus[i].vcpu, &exit->remote_fence.fence);
         }
     }
+    return error;
 }
 
-// All are told before anybody is waited for. Two vCPUs that fence each other do not deadlock: who
-// waits here is not in the guest.
 static void wait(const AxVM *vm, const AxVCpuExit *exit)
 {
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
@@ -36,25 +36,32 @@ static void wait(const AxVM *vm, const AxVCpuExit *exit)
     }
 }
 
-AxError axvm_on_remote_fence(const AxRun *run, const AxVCpuExit *exit)
+// All are told before anybody is waited for.
+static AxError fence(AxVM *vm, const AxVCpuExit *exit)
 {
-    const bool valid = all_exist(run->vm, exit);
+    const AxError error = post(vm, exit);
 
-    if (valid) {
-        post(run->vm, exit);
-        wait(run->vm, exit);
+    if (error == AX_OK) {
+        wait(vm, exit);
     }
-    return axvcpu_complete_call(run->vcpu, valid ? AX_OK : AX_EINVAL, 0);
+    return error;
 }
 
+AxError axvm_on_remote_fence(const AxRun *run, const AxVCpuExit *exit)
+{
+    const AxError error = all_exist(run->vm, exit) ? fence(run->vm, exit) : AX_EINVAL;
+
+    return axvcpu_complete_call(run->vcpu, error, 0);
+}
+
+// With the lock of the address space held, which no vCPU needs to leave the guest.
 void axvm_recall(void *owner)
 {
     static const AxVCpuExit everyone = {
         .reason = AX_EXIT_REMOTE_FENCE,
         .remote_fence = {.to_all = true, .fence = {.nested = true}},
     };
-    AxVM *vm = owner;
 
-    post(vm, &everyone);
-    wait(vm, &everyone);
+    // It asks for something, so it is not refused.
+    (void)!fence(owner, &everyone);
 }

@@ -62,7 +62,7 @@ static void describe(AxVMConfig *config, const Head *head, const uint8_t *kernel
     axvm_config_init(config, 0);
     config->kernel = (AxBlob){kernel, size};
     config->ramdisk = (AxBlob){kernel, head->ramdisk_size};
-    config->image_format = (AxImageFormat)(head->format % 4);
+    config->image_format = (AxImageFormat)(head->format % (AX_IMAGE_FORMAT_COUNT + 1));
     config->kernel_load_addr = address(head, 0, head->load);
     config->ramdisk_load_addr = address(head, 1, head->ramdisk_load);
     config->entry_point = address(head, 2, head->entry);

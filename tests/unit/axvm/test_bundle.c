@@ -273,8 +273,10 @@ static void every_image_format_has_a_name(void **state)
     static const struct {
         const char *name;
         AxImageFormat format;
-    } cases[] = {
-        {"auto", AX_IMAGE_AUTO}, {"raw", AX_IMAGE_RAW}, {"linux-arm64", AX_IMAGE_LINUX_ARM64}};
+    } cases[] = {{"auto", AX_IMAGE_AUTO},
+                 {"raw", AX_IMAGE_RAW},
+                 {"linux-arm64", AX_IMAGE_LINUX_ARM64},
+                 {"linux-riscv64", AX_IMAGE_LINUX_RISCV64}};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -92,6 +92,100 @@ static void each_header_field_is_checked(void **state)
     }
 }
 
+// ---- Linux riscv64 headers ----
+
+// As Debian's kernels have it.
+static AxBlob good_riscv64_image(void)
+{
+    memset(file, 0, sizeof(file));
+    put(0x00, 0x1c32006f5a4d, 8);
+    put(0x08, 0x200000, 8);
+    put(0x10, 0x1f3c000, 8);
+    put(0x18, 0, 8);
+    put(0x20, 2, 4);
+    put(0x30, 0x5643534952, 8);
+    put(0x38, 0x05435352, 4);
+    put(0x3c, 0x40, 4);
+    return (AxBlob){file, sizeof(file)};
+}
+
+static void a_linux_image_for_riscv64_is_recognised(void **state)
+{
+    static const AxImageFormat formats[] = {AX_IMAGE_AUTO, AX_IMAGE_LINUX_RISCV64};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(formats); i++) {
+        AxImageInfo info;
+
+        assert_error(probe(formats[i], good_riscv64_image(), &info), AX_OK);
+        assert_int_equal(info.format, AX_IMAGE_LINUX_RISCV64);
+        assert_int_equal(info.load_offset, MIB(2));
+        assert_int_equal(info.load_align, MIB(2));
+        assert_int_equal(info.memory_size, 0x1f3c000);
+        assert_int_equal(info.entry_offset, 0);
+    }
+}
+
+static void each_header_field_for_riscv64_is_checked(void **state)
+{
+    static const struct {
+        size_t offset;
+        size_t size;
+        uint64_t value;
+        AxError error;
+    } cases[] = {
+        {0x38, 4, 0x05435353, AX_EFORMAT}, // magic
+        {0x38, 4, 0x644d5241, AX_EFORMAT}, // that of arm64
+        {0x10, 8, 0, AX_EFORMAT},          // no image_size
+        {0x18, 8, 1, AX_EFORMAT},          // big-endian
+        {0x18, 8, 2, AX_EFORMAT},          // an unknown flag
+        {0x18, 8, UINT64_C(1) << 63, AX_EFORMAT},
+        {0x08, 8, 0x1000, AX_EFORMAT}, // text_offset is no multiple of 2 MiB
+        {0x08, 8, 0x300000, AX_EFORMAT},
+        {0x08, 8, UINT64_MAX, AX_EFORMAT},
+        {0x08, 8, 0, AX_OK},
+        {0x08, 8, 0x400000, AX_OK},
+        {0x30, 8, 0, AX_OK}, // the magic of version 0.1 may be gone
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AxBlob image = good_riscv64_image();
+        AxImageInfo info;
+
+        put(cases[i].offset, cases[i].value, cases[i].size);
+        assert_error(probe(AX_IMAGE_LINUX_RISCV64, image, &info), cases[i].error);
+    }
+}
+
+static void kernels_of_another_architecture_are_refused(void **state)
+{
+    AxImageInfo info;
+
+    (void)state;
+    assert_error(probe(AX_IMAGE_LINUX_RISCV64, good_image(), &info), AX_EFORMAT);
+    assert_error(probe(AX_IMAGE_LINUX_ARM64, good_riscv64_image(), &info), AX_EFORMAT);
+}
+
+static void a_riscv64_file_may_be_larger_or_smaller_than_its_memory(void **state)
+{
+    AxImageInfo info;
+    AxBlob image = good_riscv64_image();
+
+    (void)state;
+    put(0x10, 0x1000, 8);
+    assert_error(probe(AX_IMAGE_AUTO, image, &info), AX_OK);
+    assert_int_equal(info.memory_size, FILE_SIZE);
+    for (uint64_t size = 1; size < 64; size++) {
+        image.size = size;
+        assert_error(probe(AX_IMAGE_LINUX_RISCV64, image, &info), AX_EFORMAT);
+        assert_error(probe(AX_IMAGE_AUTO, image, &info), AX_OK);
+        assert_int_equal(info.format, AX_IMAGE_RAW);
+    }
+}
+
+// ---- both, and raw ----
+
 static void a_file_may_be_larger_or_smaller_than_its_memory(void **state)
 {
     AxImageInfo info;
@@ -406,6 +500,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_linux_image_is_recognised),
         cmocka_unit_test(each_header_field_is_checked),
+        cmocka_unit_test(a_linux_image_for_riscv64_is_recognised),
+        cmocka_unit_test(each_header_field_for_riscv64_is_checked),
+        cmocka_unit_test(kernels_of_another_architecture_are_refused),
+        cmocka_unit_test(a_riscv64_file_may_be_larger_or_smaller_than_its_memory),
         cmocka_unit_test(a_file_may_be_larger_or_smaller_than_its_memory),
         cmocka_unit_test(a_file_without_magic_is_raw_unless_linux_is_wanted),
         cmocka_unit_test(short_files_are_raw_or_refused),

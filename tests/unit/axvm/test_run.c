@@ -484,9 +484,13 @@ static void interrupts_between_vcpus_go_to_the_machine(void **state)
     assert_int_equal(machine_of(&fx.vm)->ipis, 1);
     assert_int_equal(machine_of(&fx.vm)->last_ipi.ipi.vector, 5);
     assert_ptr_equal(machine_of(&fx.vm)->ipi_sender, axvm_vcpu(&fx.vm, 0));
+    assert_error(fake(0)->answer_result, AX_OK);
     exit.ipi.vector = 99;
     run_exit(exit);
     assert_int_equal(machine_of(&fx.vm)->ipis, 2);
+    // What the machine says goes back to the sender.
+    assert_error(fake(0)->answer_result, AX_ERANGE);
+    assert_int_equal(fake(0)->calls[FAKE_COMPLETE_CALL], 2);
 }
 
 // ---- what the host sees ----
@@ -673,9 +677,10 @@ static void an_endless_storm_of_exits_comes_back(void **state)
 static AxError wild_guest(FakeVCpu *vcpu, AxVCpuExit *exit)
 {
     static const AxVCpuExitReason reasons[] = {
-        AX_EXIT_HYPERCALL,    AX_EXIT_MMIO_READ,         AX_EXIT_MMIO_WRITE, AX_EXIT_SYSREG_READ,
-        AX_EXIT_SYSREG_WRITE, AX_EXIT_IO_READ,           AX_EXIT_IO_WRITE,   AX_EXIT_SEND_IPI,
-        AX_EXIT_CPU_UP,       AX_EXIT_NESTED_PAGE_FAULT, AX_EXIT_CPU_STATUS,
+        AX_EXIT_HYPERCALL,     AX_EXIT_MMIO_READ,         AX_EXIT_MMIO_WRITE, AX_EXIT_SYSREG_READ,
+        AX_EXIT_SYSREG_WRITE,  AX_EXIT_IO_READ,           AX_EXIT_IO_WRITE,   AX_EXIT_SEND_IPI,
+        AX_EXIT_CPU_UP,        AX_EXIT_NESTED_PAGE_FAULT, AX_EXIT_CPU_STATUS, AX_EXIT_REMOTE_FENCE,
+        AX_EXIT_CONSOLE_WRITE, AX_EXIT_CONSOLE_READ,
     };
     Random *random = vcpu->guest_ctx;
     uint8_t *bytes = (uint8_t *)exit;
@@ -704,6 +709,18 @@ static AxError wild_guest(FakeVCpu *vcpu, AxVCpuExit *exit)
     if (exit->reason == AX_EXIT_SEND_IPI) {
         exit->ipi.to_all = false;
         exit->ipi.to_self = false;
+    }
+    if (exit->reason == AX_EXIT_REMOTE_FENCE) {
+        exit->remote_fence.to_all = random_below(random, 4) == 0;
+        exit->remote_fence.target_list >>= random_below(random, 64);
+        exit->remote_fence.target_cpu = random_below(random, 4);
+        exit->remote_fence.fence.instructions = random_below(random, 2) != 0;
+        exit->remote_fence.fence.translations = random_below(random, 2) != 0;
+        exit->remote_fence.fence.has_asid = random_below(random, 2) != 0;
+        exit->remote_fence.fence.nested = false;
+    }
+    if (exit->reason == AX_EXIT_CONSOLE_WRITE || exit->reason == AX_EXIT_CONSOLE_READ) {
+        exit->console.in_register = random_below(random, 2) != 0;
     }
     return AX_OK;
 }

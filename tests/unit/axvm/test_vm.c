@@ -34,6 +34,7 @@ static void incomplete_parameters_are_refused(void **state)
     WITHOUT(vcpu_reset);
     WITHOUT(send_ipi);
     WITHOUT(console_input);
+    WITHOUT(console_take);
 #undef WITHOUT
     assert_int_equal(fx.host.alloc_calls, 0);
 }
