@@ -131,14 +131,15 @@ static void step_user_with(uint64_t scounteren, const void *code)
     WRITE_CSR(scounteren, 7);
 }
 
+// Not `time`: firmware may emulate it whatever scounteren says.
 static void counters_of_user_mode(void)
 {
-    step_user_with(0, GUEST_CODE("rdtime a0"));
-    GUEST_CHECK_EQ(context.cause, CAUSE_ILLEGAL, "U mode: time is illegal without scounteren.TM");
-    step_user_with(2, GUEST_CODE("rdtime a0"));
+    step_user_with(0, GUEST_CODE("rdcycle a0"));
+    GUEST_CHECK_EQ(context.cause, CAUSE_ILLEGAL, "U mode: cycle is illegal without scounteren.CY");
+    step_user_with(1, GUEST_CODE("rdcycle a0"));
     GUEST_CHECK_EQ(context.cause, CAUSE_BREAKPOINT, "U mode: and can be read with it");
-    step_user_with(2, GUEST_CODE("rdcycle a0"));
-    GUEST_CHECK_EQ(context.cause, CAUSE_ILLEGAL, "U mode: which says nothing about cycle");
+    step_user_with(1, GUEST_CODE("rdinstret a0"));
+    GUEST_CHECK_EQ(context.cause, CAUSE_ILLEGAL, "U mode: which says nothing about instret");
 }
 
 // AMOs must be aligned; a plain access to memory need not.
