@@ -7,6 +7,7 @@
 #include <axvcpu/error.h>
 #include <axvcpu/event.h>
 #include <axvcpu/exit.h>
+#include <axvcpu/fence.h>
 #include <axvcpu/hal.h>
 #include <axvcpu/percpu.h>
 #include <axvcpu/types.h>

@@ -299,6 +299,23 @@ static void a_posted_exception_is_taken_before_the_first_instruction(void **stat
     assert_int_equal(arm_sim.reg[ARM_REG_ELR_EL1], 0x40000000);
 }
 
+static void a_posted_fence_is_carried_out_before_the_first_instruction(void **state)
+{
+    static const Step steps[] = {IDLE, IDLE};
+    const AxFence fence = {.nested = true};
+    bool before = false;
+
+    (void)state;
+    assert_int_equal(axvcpu_events_post_fence(&f.events, &fence), AX_OK);
+    assert_int_equal(run(steps).reason, AX_EXIT_IDLE);
+    for (size_t i = 0; i < entries[0].log_begin; i++) {
+        before = before || arm_sim.log[i].op == ARM_SIM_TLBI_VMALLS12E1;
+    }
+    assert_true(before);
+    assert_int_equal(run(steps).reason, AX_EXIT_IDLE);
+    assert_int_equal(arm_sim.ops[ARM_SIM_TLBI_VMALLS12E1], 1);
+}
+
 static void an_exception_that_does_not_exist_is_dropped(void **state)
 {
     static const Step steps[] = {IDLE};
@@ -375,6 +392,7 @@ int main(void)
         TEST(a_kick_while_in_the_guest_ends_the_run_at_the_next_exit),
         TEST(an_interrupt_posted_with_a_kick_is_delivered),
         TEST(a_posted_exception_is_taken_before_the_first_instruction),
+        TEST(a_posted_fence_is_carried_out_before_the_first_instruction),
         TEST(an_exception_that_does_not_exist_is_dropped),
         TEST(fp_is_loaded_once_when_the_guest_first_uses_it),
         TEST(a_run_without_fp_moves_none),

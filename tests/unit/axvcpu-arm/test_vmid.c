@@ -129,6 +129,33 @@ static void a_flush_acts_on_the_vmid_just_written_and_is_over_before_the_entry(v
     check_order(ARM_SIM_TLBI_VMALLE1);
 }
 
+static void a_fence_flushes_what_it_asks_for_or_more(void **state)
+{
+    static const struct {
+        AxFence fence;
+        ArmSimOp flush;
+    } cases[] = {
+        {{.instructions = true}, ARM_SIM_TLBI_VMALLE1},
+        {{.translations = true, .size = 0x1000}, ARM_SIM_TLBI_VMALLE1},
+        {{.nested = true}, ARM_SIM_TLBI_VMALLS12E1},
+        {{.nested = true, .translations = true}, ARM_SIM_TLBI_VMALLS12E1},
+    };
+
+    (void)state;
+    fixture_bind(&f);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const ArmSimOp order[] = {ARM_SIM_ISB, cases[i].flush, ARM_SIM_IC_IALLU, ARM_SIM_DSB_NSH};
+        ArmSimOp ops[8];
+
+        arm_sim_clear_log();
+        assert_int_equal(axvcpu_events_post_fence(&f.events, &cases[i].fence), AX_OK);
+        aarch64_fence(&f.vcpu);
+        aarch64_fence(&f.vcpu);
+        assert_int_equal(operations(ops, 8), 4); // once
+        assert_memory_equal(ops, order, sizeof(order));
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -137,6 +164,7 @@ int main(void)
         TEST(as_many_vms_run_at_once_as_the_cpu_has_vmids),
         TEST(the_tables_are_walked_after_the_vmid_can_be_found),
         TEST(a_vmid_that_changes_hands_is_flushed_where_it_is_met_and_not_before),
+        TEST(a_fence_flushes_what_it_asks_for_or_more),
         TEST(a_flush_acts_on_the_vmid_just_written_and_is_over_before_the_entry),
     };
 
