@@ -51,6 +51,7 @@ typedef struct RISCVExitRun {
     AxVCpuStats stats;
     AxEvents events;
     AxVCpuHal hal;
+    AxEptRoot root;
     AxVCpuExit exit;
     const RISCVExitInput *input;
     bool fetch_failed;
@@ -121,6 +122,8 @@ static void start_run(RISCVExitRun *run, const RISCVExitInput *input)
     run->percpu.features.has_sstc = (input->mode & INPUT_NO_SSTC) == 0;
     run->vcpu.env = (AxArchVCpuEnv){.hal = &run->hal, .events = &run->events, .stats = &run->stats};
     run->vcpu.percpu = &run->percpu;
+    run->vcpu.ept = &run->root;
+    run->root.gpa_bits = 41;
     run->vcpu.create.timebase_hz = 10000000;
     for (unsigned n = 1; n < 32; n++) {
         run->vcpu.regs.x[n] = input->x[n % 4];
