@@ -28,7 +28,7 @@ static const RISCVExtension *find_extension(uint64_t eid)
 
 bool riscv_sbi_has_extension(uint64_t eid)
 {
-    return eid < riscv_sbi_legacy.function_count || find_extension(eid) != NULL;
+    return eid < SBI_LEGACY_COUNT || find_extension(eid) != NULL;
 }
 
 static RISCVCallHandler find(const RISCVVCpu *vcpu)
@@ -38,7 +38,7 @@ static RISCVCallHandler find(const RISCVVCpu *vcpu)
     const RISCVExtension *extension;
 
     if (riscv_call_is_legacy(vcpu)) {
-        return riscv_sbi_legacy.functions[eid];
+        return riscv_sbi_legacy[eid];
     }
     extension = find_extension(eid);
     return extension != NULL && fid < extension->function_count ? extension->functions[fid] : NULL;
@@ -151,8 +151,7 @@ static bool is_getchar(const AxVCpuExit *exit)
 AxError riscv_firmware_complete(RISCVVCpu *vcpu, const AxVCpuExit *exit, AxError result,
                                 uint64_t value)
 {
-    if ((unsigned)exit->reason >= AX_EXIT_COUNT || error_tables[exit->reason] == NULL ||
-        (unsigned)result >= AX_ERROR_COUNT) {
+    if (error_tables[exit->reason] == NULL || (unsigned)result >= AX_ERROR_COUNT) {
         return AX_EINVAL;
     }
     if (is_getchar(exit)) {

@@ -20,8 +20,9 @@ extern const RISCVExtension riscv_sbi_rfence;
 extern const RISCVExtension riscv_sbi_hsm;
 extern const RISCVExtension riscv_sbi_srst;
 extern const RISCVExtension riscv_sbi_dbcn;
-// The legacy extensions: their functions go by extension id, from 0 on.
-extern const RISCVExtension riscv_sbi_legacy;
+// The legacy extensions have one function each: by extension id, from 0 on.
+#define SBI_LEGACY_COUNT 9u
+extern const RISCVCallHandler riscv_sbi_legacy[SBI_LEGACY_COUNT];
 
 // Whether calls of `eid` are answered here; those that go to the host do not count.
 bool riscv_sbi_has_extension(uint64_t eid);
@@ -46,7 +47,7 @@ static inline uint64_t riscv_call_arg(const RISCVVCpu *vcpu, uint32_t n)
 
 static inline bool riscv_call_is_legacy(const RISCVVCpu *vcpu)
 {
-    return riscv_x(vcpu, SBI_A7) < riscv_sbi_legacy.function_count;
+    return riscv_x(vcpu, SBI_A7) < SBI_LEGACY_COUNT;
 }
 
 // Gives the guest its struct sbiret: a0 and a1, with a legacy call a0 only. No other register is

@@ -50,14 +50,14 @@ static RISCVNext hart_get_status(RISCVVCpu *vcpu, AxVCpuExit *exit)
     return RISCV_EXIT;
 }
 
-// As a hart that was started, but that it keeps what it enabled in sie, which wakes it.
+// As a hart that was started, but that it keeps what it enabled in sie, which wakes it. Calls come
+// from S mode, so it is there already.
 static void resume_at(RISCVVCpu *vcpu, uint64_t addr, uint64_t opaque)
 {
     const uint64_t status = riscv_sysreg_get(vcpu, RISCV_VSSTATUS);
 
     riscv_sysreg_set(vcpu, RISCV_VSSTATUS, status & ~SSTATUS_SIE);
     riscv_sysreg_set(vcpu, RISCV_VSATP, 0);
-    riscv_set_guest_mode(vcpu, true);
     riscv_set_x(vcpu, SBI_A0, vcpu->create.hart_id);
     riscv_set_x(vcpu, SBI_A1, opaque);
     vcpu->regs.pc = addr;

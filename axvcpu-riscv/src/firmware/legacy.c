@@ -93,9 +93,7 @@ static RISCVNext shutdown(RISCVVCpu *vcpu, AxVCpuExit *exit)
     return RISCV_EXIT;
 }
 
-static const RISCVCallHandler functions[] = {
+const RISCVCallHandler riscv_sbi_legacy[SBI_LEGACY_COUNT] = {
     riscv_call_set_timer, riscv_call_write_byte, console_getchar,        clear_ipi, send_ipi,
     remote_fence_i,       remote_sfence_vma,     remote_sfence_vma_asid, shutdown,
 };
-
-const RISCVExtension riscv_sbi_legacy = {0, functions, sizeof(functions) / sizeof(functions[0])};

@@ -36,6 +36,7 @@ static const struct {
     {1, BIT(32) + OWN_HART, HOST},
     {TOP, TOP - 63, HOST}, // hart ids up to the last one
     {BIT(63), TOP - 63, HOST},
+    {1, OWN_HART - 64, HOST},     // far away
     {BIT(63), TOP - 62, INVALID}, // 2^64: none
     {TOP, TOP - 62, INVALID},
     {BIT(2), TOP - 2, HOST},
@@ -403,11 +404,29 @@ static void a_vector_in_memory_that_is_not_mapped_is_the_hosts(void **state)
         assert_int_equal(f->exit.reason, AX_EXIT_NESTED_PAGE_FAULT);
         assert_int_equal(f->exit.page_fault.addr.value, 0x80234562);
         assert_int_equal(f->exit.page_fault.access, AX_MAP_READ);
+        assert_false(f->exit.page_fault.page_table_walk);
         assert_int_equal(f->vcpu.regs.pc, GUEST_PC); // once more after it was mapped
         assert_int_equal(f->vcpu.regs.x[A0], 0xdead6);
         assert_int_equal(riscv_complete_fault(&f->vcpu, &f->exit), AX_OK);
         assert_trapped(f, CAUSE_LOAD_ACCESS, 0xdead6);
     }
+}
+
+// Of the guest's own tables, which translate the vector.
+static void a_table_that_is_not_mapped_is_the_hosts(void **state)
+{
+    Fixture *f = *state;
+
+    vector_trap = (RISCVTrap){.cause = CAUSE_LOAD_GUEST_PAGE,
+                              .tval = 0xdead6,
+                              .htval = 0x80400ff8 >> 2,
+                              .htinst = HTINST_PSEUDO_READ};
+    rv_sim.read_hook = trap_csr;
+    assert_int_equal(make_call(f, CALL(EID_SEND_IPI, 0, 0xdead6)), RISCV_EXIT);
+    assert_int_equal(f->exit.reason, AX_EXIT_NESTED_PAGE_FAULT);
+    assert_int_equal(f->exit.page_fault.addr.value, 0x80400ff8);
+    assert_true(f->exit.page_fault.page_table_walk);
+    assert_int_equal(f->vcpu.regs.pc, GUEST_PC);
 }
 
 static void clear_ipi_clears_and_tells_what_was_pending(void **state)
@@ -438,6 +457,7 @@ int main(void)
         LEGACY_TEST(a_legacy_call_that_the_host_refuses_tells_so_in_a0),
         LEGACY_TEST(a_vector_that_faults_is_the_fault_of_the_guest),
         LEGACY_TEST(a_vector_in_memory_that_is_not_mapped_is_the_hosts),
+        LEGACY_TEST(a_table_that_is_not_mapped_is_the_hosts),
         TEST(clear_ipi_clears_and_tells_what_was_pending),
     };
 
