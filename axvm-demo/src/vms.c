@@ -12,8 +12,8 @@
 #include <string.h>
 
 // Hypercalls of the guests in guests/ (guests/lib/guest.h).
-#define HYPERCALL_EXIT UINT64_C(1)
-#define HYPERCALL_NONE UINT64_C(2)
+#define HYPERCALL_EXIT (MACHINE_HYPERCALLS + 1)
+#define HYPERCALL_NONE (MACHINE_HYPERCALLS + 2)
 
 // How long a guest may be silent within a line before the part that is there is shown.
 #define FLUSH_NS UINT64_C(30000000)

@@ -9,3 +9,6 @@
 /* Where its RAM begins, and where flat guest programs are linked. */
 #define MACHINE_GUEST_RAM  UINT64_C(0x40000000)
 #define MACHINE_GUEST_LOAD UINT64_C(0x40200000)
+
+/* The numbers of its hypercalls begin here. */
+#define MACHINE_HYPERCALLS UINT64_C(0)

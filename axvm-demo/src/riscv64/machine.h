@@ -9,3 +9,6 @@
 /* Where its RAM begins, and where flat guest programs are linked. */
 #define MACHINE_GUEST_RAM  UINT64_C(0x80000000)
 #define MACHINE_GUEST_LOAD UINT64_C(0x80200000)
+
+/* The numbers of its hypercalls begin here: the SBI's experimental extensions. */
+#define MACHINE_HYPERCALLS UINT64_C(0x08000000)
