@@ -452,6 +452,25 @@ static void a_new_mapping_needs_no_flush(void **state)
     assert_int_equal(hw.publishes, 3);
 }
 
+// Some CPUs cache that an entry was empty: the one that faults on what is there is told.
+static void a_fault_on_a_page_that_is_there_publishes_it_again(void **state)
+{
+    (void)state;
+    assert_error(map_linear(GIB(1), LENT_BASE, KIB(4), RW), AX_OK);
+    assert_error(map_ram(GIB(2), KIB(8), RW, false), AX_OK);
+    assert_error(fault(GIB(2), AX_MAP_READ), AX_OK);
+    assert_int_equal(hw.publishes, 2);
+    assert_error(fault(GIB(2), AX_MAP_WRITE), AX_OK);
+    assert_int_equal(hw.publishes, 3);
+    assert_error(fault(GIB(1) + 0xfff, AX_MAP_READ), AX_OK);
+    assert_int_equal(hw.publishes, 4);
+    // A fault that is the guest's own gets nothing.
+    assert_error(fault(GIB(1), AX_MAP_EXECUTE), AX_EPERM);
+    assert_error(fault(GIB(3), AX_MAP_READ), AX_ENOENT);
+    assert_int_equal(hw.publishes, 4);
+    assert_int_equal(hw.flushes, 0);
+}
+
 static void protecting_flushes_only_what_changes(void **state)
 {
     (void)state;
@@ -1064,6 +1083,7 @@ int main(void)
         IN_SPACE(translate_tells_how_far_memory_is_contiguous),
         IN_SPACE(translate_checks_each_right),
         IN_SPACE(a_new_mapping_needs_no_flush),
+        IN_SPACE(a_fault_on_a_page_that_is_there_publishes_it_again),
         IN_SPACE(protecting_flushes_only_what_changes),
         IN_SPACE(unmapping_flushes_in_steps_of_the_frames_it_frees),
         IN_SPACE(unmapping_a_page_splits_the_large_ones_around_it),

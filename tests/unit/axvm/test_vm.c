@@ -83,6 +83,42 @@ static void a_new_vm_is_loaded_and_its_first_vcpu_ready(void **state)
     assert_false(axvm_vcpu_runnable(&fx.vm, 3));
 }
 
+static void what_cpus_can_and_count_is_for_the_machine_to_describe(void **state)
+{
+    (void)state;
+    fx.params.counter_hz = 62500000;
+    assert_error(create(), AX_OK);
+    assert_string_equal(fx.vm.isa, "");
+    assert_int_equal(fx.vm.counter_hz, 62500000);
+    assert_int_equal(fake(2)->create.counter_hz, 62500000);
+    assert_error(axvm_destroy(&fx.vm), AX_OK);
+    fx.params.host_isa = "abc_def";
+    assert_error(create(), AX_OK);
+    assert_string_equal(fx.vm.isa, "abc_def");
+}
+
+static void a_raw_image_goes_where_the_machine_wants_it(void **state)
+{
+    (void)state;
+    fx.machine.raw_offset = MIB(2);
+    assert_error(create(), AX_OK);
+    assert_int_equal(fx.vm.layout.kernel.value, RAM + MIB(2));
+    assert_loaded();
+    assert_error(axvm_destroy(&fx.vm), AX_OK);
+    fx.config.kernel_load_addr = ax_gpa(RAM + KIB(8));
+    assert_error(create(), AX_OK);
+    assert_int_equal(fx.vm.layout.kernel.value, RAM + KIB(8));
+    assert_error(axvm_destroy(&fx.vm), AX_OK);
+    fx.config.kernel_load_addr = AX_ADDR_AUTO;
+    fx.machine.raw_offset = RAM_SIZE;
+    assert_error(create(), AX_ERANGE);
+}
+
+static void spoil_isa(void)
+{
+    fx.params.host_isa = "";
+}
+
 static void images_may_be_absent(void **state)
 {
     (void)state;
@@ -191,6 +227,7 @@ static void each_mistake_is_named_and_leaves_nothing(void **state)
         {spoil_machine, AX_ENOTSUP, "does not want"},
         {spoil_description, AX_ENOSPC, "device tree"},
         {spoil_defaults, AX_EOVERLAP, "memory_regions"},
+        {spoil_isa, AX_EINVAL, "host_isa"},
     };
 
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -470,6 +507,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         VM_TEST(incomplete_parameters_are_refused),
         VM_TEST(a_new_vm_is_loaded_and_its_first_vcpu_ready),
+        VM_TEST(what_cpus_can_and_count_is_for_the_machine_to_describe),
+        VM_TEST(a_raw_image_goes_where_the_machine_wants_it),
         VM_TEST(images_may_be_absent),
         VM_TEST(each_mistake_is_named_and_leaves_nothing),
         VM_TEST(each_failing_allocation_leaves_nothing),
