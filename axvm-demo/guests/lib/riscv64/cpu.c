@@ -45,7 +45,7 @@ static GuestIrqHandler irq_handler;
 static uint64_t level2[TABLE_ENTRIES] __attribute__((aligned(4096)));
 static uint64_t window2[TABLE_ENTRIES] __attribute__((aligned(4096)));
 static uint64_t window1[TABLE_ENTRIES] __attribute__((aligned(4096)));
-static uint8_t step_page[GUEST_PAGE] __attribute__((aligned(4096)));
+static uint16_t step_page[GUEST_PAGE / 2] __attribute__((aligned(4096)));
 
 #define STEP_PAGE_USER 0 // of the window
 #define WINDOW_TABLE   1 // entry of window2 that guest_map_table takes
@@ -163,9 +163,10 @@ static _Noreturn void die(const char *what, uint64_t cause, const Frame *frame)
     guest_exit(2);
 }
 
-static bool is_fetch_fault(uint64_t cause)
+// By the addresses: a CPU may describe the fetch that failed in a page-table walk as a load.
+static bool is_fetch_fault(const Frame *frame)
 {
-    return cause == CAUSE_FETCH_ACCESS || cause == CAUSE_FETCH_PAGE;
+    return READ_CSR(stval) == frame->sepc;
 }
 
 static uint64_t instruction_size(uint64_t address)
@@ -186,7 +187,7 @@ static void take_exception(uint64_t cause, Frame *frame)
     slot->tval = READ_CSR(stval);
     slot->epc = frame->sepc;
     // A failed jump has no instruction to step over: go back to the caller.
-    frame->sepc = is_fetch_fault(cause) ? frame->x[REG_RA]
+    frame->sepc = is_fetch_fault(frame) ? frame->x[REG_RA]
                                         : frame->sepc + instruction_size(frame->sepc);
 }
 
@@ -222,9 +223,9 @@ void guest_trap(uint64_t cause, Frame *frame)
     irq_handler((uint32_t)cause);
 }
 
-static uint8_t *step_slot(void)
+static uint16_t *step_slot(void)
 {
-    return &step_page[guest_cpu() * STEP_SPACING];
+    return &step_page[guest_cpu() * STEP_SPACING / 2];
 }
 
 uint64_t guest_step_pc(bool user)
@@ -236,7 +237,7 @@ bool guest_step(GuestContext *context, const void *code, bool user)
 {
     const uint64_t size = instruction_size((uint64_t)code);
     const uint16_t *const from = code;
-    uint16_t *const to = (uint16_t *)step_slot();
+    uint16_t *const to = step_slot();
     const uint64_t kept = READ_CSR(sstatus) & ~(SSTATUS_SPP | SSTATUS_SPIE | SSTATUS_SIE);
 
     to[0] = from[0];

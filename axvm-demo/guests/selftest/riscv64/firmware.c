@@ -133,6 +133,7 @@ static void base_names_the_machine(void)
 
 #define REG_A0 10u
 #define REG_A1 11u
+#define REG_A3 13u
 #define REG_A6 16u
 #define REG_A7 17u
 
@@ -268,6 +269,8 @@ typedef struct LegacyCase {
     uint64_t expected;
 } LegacyCase;
 
+#define LEGACY_ASID UINT64_C(7)
+
 static uint64_t hart_mask = 1;
 static uint64_t bad_hart_mask = MASK_OF_5;
 
@@ -289,6 +292,7 @@ static void legacy_calls(void)
         const bool has_value = legacy[i].expected == SBI_NOT_SUPPORTED;
 
         prepare(legacy[i].extension, 0, legacy[i].a0);
+        context.x[REG_A3] = LEGACY_ASID;
         GUEST_CHECK(call_keeps_registers(!has_value), legacy[i].name);
         GUEST_CHECK_EQ(context.x[REG_A0], legacy[i].expected, legacy[i].name);
     }
