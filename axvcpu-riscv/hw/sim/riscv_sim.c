@@ -168,6 +168,9 @@ bool rv_sim_probe(RvReg reg, uint64_t *value)
 void rv_sim_op(RvSimOp op, uint64_t value, uint64_t id)
 {
     record(op, RV_REG_COUNT, value, id);
+    if (rv_sim.fence_hook != NULL) {
+        rv_sim.fence_hook(op);
+    }
 }
 
 // A load as the guest that faults leaves the CSRs of its own trap behind.

@@ -69,6 +69,8 @@ typedef struct RvSim {
     // Hooks; NULL for none. A read hook gives the value, a write hook comes after the store.
     uint64_t (*read_hook)(RvReg reg, uint64_t stored);
     void (*write_hook)(RvReg reg, uint64_t value);
+    // After a fence of any kind.
+    void (*fence_hook)(RvSimOp op);
     // The guest: changes *regs and rv_sim.reg as it likes (STVAL, HTVAL, HTINST, VS CSRs, SPP of
     // SSTATUS for its mode) and returns the scause of its exit. Must be set before a run.
     uint64_t (*guest)(struct RISCVGuestRegs *regs);

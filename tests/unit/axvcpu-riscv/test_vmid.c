@@ -327,6 +327,35 @@ static void all_fences_that_wait_are_taken_at_once(void **state)
     assert_false(axvcpu_events_take_fence(&f.events, &left));
 }
 
+static unsigned posts_left;
+
+static void post_again(RvSimOp op)
+{
+    if (op == RV_SIM_FENCE_I && posts_left != 0) {
+        posts_left--;
+        post((AxFence){.instructions = true});
+    }
+}
+
+static void siblings_that_keep_posting_do_not_hold_a_guest_up(void **state)
+{
+    AxFence left;
+
+    (void)state;
+    fixture_bind(&f);
+    posts_left = 1000;
+    rv_sim.fence_hook = post_again;
+    post((AxFence){.instructions = true});
+    post((AxFence){.translations = true, .start = {0x1000}, .size = 1}); // waits behind them all
+    rv_sim_clear_log();
+    riscv_fence(&f.vcpu);
+    assert_true(posts_left > 990);
+    assert_int_equal(rv_sim.ops[RV_SIM_HFENCE_VVMA_ALL], 1);
+    rv_sim.fence_hook = NULL;
+    assert_true(axvcpu_events_take_fence(&f.events, &left)); // with its event: the next entry's
+    assert_true((axvcpu_events_take_summary(&f.events) & AX_EVENT_FENCE) != 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -345,6 +374,7 @@ int main(void)
         TEST(each_kind_of_fence_has_its_instruction),
         TEST(a_recalled_guest_forgets_its_tables_once),
         TEST(all_fences_that_wait_are_taken_at_once),
+        TEST(siblings_that_keep_posting_do_not_hold_a_guest_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
