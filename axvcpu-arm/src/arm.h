@@ -59,7 +59,7 @@ void aarch64_hcr_set(Aarch64VCpu *vcpu, uint64_t bits);
 static inline uint64_t aarch64_cptr(const Aarch64VCpu *vcpu)
 {
     return CPTR_EL2_RES1 | CPTR_EL2_TZ | CPTR_EL2_TSM | CPTR_EL2_TTA | CPTR_EL2_TAM |
-           (vcpu->fp_loaded ? 0 : CPTR_EL2_TFP);
+           arm_put(!vcpu->fp_loaded, CPTR_EL2_TFP);
 }
 // FP: trapped until first use after a bind. aarch64_fp_use is called inside run only.
 void aarch64_fp_use(Aarch64VCpu *vcpu);
@@ -209,7 +209,8 @@ void aarch64_timer_reset(Aarch64VCpu *vcpu);
 void aarch64_timer_load(Aarch64VCpu *vcpu);   // bind; leaves them muted
 void aarch64_timer_save(Aarch64VCpu *vcpu);   // unbind
 void aarch64_timer_unmute(Aarch64VCpu *vcpu); // once at the begin of run: they may interrupt
-void aarch64_timer_mute(Aarch64VCpu *vcpu);   // once at the end of run: the host never sees them
+// Once at the end of run: the host never sees them. The caller synchronises before it opens interrupts.
+void aarch64_timer_mute(Aarch64VCpu *vcpu);
 // True when the fetched `vector` is PPI 27 or 30: it is in a linked list register now, the guest's
 // end of interrupt deactivates it, and irq_handler must not be called for it.
 bool aarch64_timer_interrupt(Aarch64VCpu *vcpu, uint64_t vector);

@@ -333,14 +333,15 @@ static bool is_call(const AxVCpuExit *exit)
 
 AxError aarch64_complete_call(void *arch, const AxVCpuExit *exit, AxError result, uint64_t value)
 {
-    if (exit->reason == AX_EXIT_SEND_IPI) {
-        return AX_OK; // a register that was written tells nothing
-    }
-    if (!is_call(exit) || (unsigned)result >= AX_ERROR_COUNT) {
+    if ((unsigned)result >= AX_ERROR_COUNT) {
         return AX_EINVAL;
     }
-    aarch64_set_x(arch, 0, aarch64_firmware_result(exit, result, value));
-    return AX_OK;
+    if (is_call(exit)) {
+        aarch64_set_x(arch, 0, aarch64_firmware_result(exit, result, value));
+        return AX_OK;
+    }
+    // A register that was written tells nothing.
+    return exit->reason == AX_EXIT_SEND_IPI ? AX_OK : AX_EINVAL;
 }
 
 // A call nobody answers is not supported; a register nobody has is undefined; an address where

@@ -82,7 +82,6 @@ void aarch64_timer_mute(Aarch64VCpu *vcpu)
     if (is_open(timer->phys.ctl)) {
         ARM_WRITE(CNTP_CTL_EL0, CNT_CTL_ENABLE | CNT_CTL_IMASK);
     }
-    arm_isb(); // the lines are low before the host opens its interrupts
 }
 
 // ---- interrupts ----

@@ -20,11 +20,21 @@ static inline uint32_t axvcpu_raw_state(const AxVCpu *vcpu)
     return atomic_load_explicit(&vcpu->state, memory_order_seq_cst);
 }
 
-/* The only writer of the state. False, and nothing changed, when it was not `from` any more. */
+/* False, and nothing changed, when the state was not `from` any more. */
 static inline bool axvcpu_change_state(AxVCpu *vcpu, uint32_t from, uint32_t to)
 {
     return atomic_compare_exchange_strong_explicit(&vcpu->state, &from, to, memory_order_seq_cst,
                                                    memory_order_seq_cst);
+}
+
+/*
+ * Ready to Running and back, by the vCPU's own pCPU. Nobody else leaves these two states, so that a
+ * store does, which costs a quarter. All other changes of the state are made by the function above.
+ */
+static inline void axvcpu_set_running(AxVCpu *vcpu, bool running)
+{
+    atomic_store_explicit(&vcpu->state, running ? AX_VCPU_RUNNING : AX_VCPU_READY,
+                          memory_order_seq_cst);
 }
 
 /* Changes the state whatever it is: a waker may be moving it from Blocked meanwhile. */

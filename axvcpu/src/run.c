@@ -127,12 +127,12 @@ AxError axvcpu_run(AxVCpu *vcpu, const AxVCpuExit **exit)
     if (vcpu->answers_due != 0) {
         return AX_EPENDING;
     }
-    (void)axvcpu_change_state(vcpu, AX_VCPU_READY, AX_VCPU_RUNNING);
+    axvcpu_set_running(vcpu, true);
     error = enter(vcpu);
     if (error != AX_OK) {
         return axvcpu_settle(vcpu, error);
     }
-    (void)axvcpu_change_state(vcpu, AX_VCPU_RUNNING, AX_VCPU_READY);
+    axvcpu_set_running(vcpu, false);
     *exit = &vcpu->exit;
     return AX_OK;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The state of a vCPU: its one writer, and what follows from it. */
+/* The state of a vCPU, and what follows from it. */
 #include "internal.h"
 
 static const char *const names[AX_VCPU_STATE_COUNT] = {
