@@ -22,9 +22,8 @@ import machine
 DEFAULT_TIMEOUT = 120
 MAX_VCPUS = 8  # axvm/include/axvm/config.h
 TAIL_SIZE = 65536
-# Until the hypervisor's first line; a CPU that cannot run its code is silent.
+# Until the first output of a guest inside the image; a CPU that cannot run the hypervisor's code has none.
 START_TIMEOUT = 15
-HYPERVISOR = b"[axvm] "
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +60,12 @@ class UsageError(Exception):
     pass
 
 
-class Silent(Exception):
-    """The hypervisor did not begin."""
+class Late(Exception):
+    """The emulator ran for `seconds`, which is too long; `silent` when it wrote nothing."""
+
+    def __init__(self, seconds, silent):
+        super().__init__(seconds)
+        self.seconds, self.silent = seconds, silent
 
 
 class Parser(argparse.ArgumentParser):
@@ -158,18 +161,21 @@ def press_enter(emulator):
         emulator.stdin.flush()
 
 
-def relay(emulator, timeout, enter_after):
-    """Pass the emulator's output on until it ends; returns the last of it. TimeoutExpired, Silent on time."""
-    silent = time.monotonic() + START_TIMEOUT
-    end = time.monotonic() + timeout if timeout else math.inf
+def relay(emulator, timeout, start_timeout, enter_after):
+    """Pass the emulator's output on until it ends; returns the last of it, raises Late.
+
+    Without any output it is given `start_timeout` seconds only.
+    """
+    start = time.monotonic()
     waiting = enter_after.encode()
     tail = b""
     with selectors.DefaultSelector() as selector:
         selector.register(emulator.stdout, selectors.EVENT_READ)
         while True:
-            left = min(silent, end) - time.monotonic()
+            allowed = timeout if tail else min(timeout, start_timeout)
+            left = start + allowed - time.monotonic()
             if left <= 0:
-                raise subprocess.TimeoutExpired(emulator.args, timeout) if end <= silent else Silent()
+                raise Late(allowed, not tail)
             if not selector.select(None if left == math.inf else left):
                 continue
             data = os.read(emulator.stdout.fileno(), 65536)
@@ -178,8 +184,6 @@ def relay(emulator, timeout, enter_after):
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
             tail = (tail + data)[-TAIL_SIZE:]
-            if HYPERVISOR in tail:
-                silent = math.inf
             if waiting and waiting in tail:
                 press_enter(emulator)
                 waiting = b""
@@ -193,20 +197,18 @@ def stop(emulator):
 
 def run(args, command):
     chosen = GUESTS[args.guest]
-    timeout = args.timeout or (None if chosen.interactive else DEFAULT_TIMEOUT)
+    timeout = args.timeout or (math.inf if chosen.interactive else DEFAULT_TIMEOUT)
+    start_timeout = math.inf if args.bundle or chosen.config else START_TIMEOUT
     keys = subprocess.PIPE if chosen.enter_after else None
     with subprocess.Popen(command, stdin=keys, stdout=subprocess.PIPE) as emulator:
         try:
-            output = relay(emulator, timeout, chosen.enter_after)
+            output = relay(emulator, timeout, start_timeout, chosen.enter_after)
             status = emulator.wait()
-        except subprocess.TimeoutExpired:
+        except Late as late:
             stop(emulator)
-            print(f"\ndemo.sh: stopped after {timeout} s (--timeout changes that)", file=sys.stderr)
-            return 1
-        except Silent:
-            stop(emulator)
-            print(f"\ndemo.sh: the hypervisor said nothing in {START_TIMEOUT} s: a CPU without {args.arch} code or "
-                  f"without its hypervisor mode? --cpu {machine.ARCHS[args.arch].cpu} has both", file=sys.stderr)
+            why = (f" without any output (is it a CPU for {args.arch}? --cpu {machine.ARCHS[args.arch].cpu} is)"
+                   if late.silent else " (--timeout changes that)")
+            print(f"\ndemo.sh: stopped after {late.seconds:g} s{why}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             stop(emulator)

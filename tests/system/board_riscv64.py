@@ -34,7 +34,6 @@ BAD_MACHINES = (
 BAD_TREES = (
     ("with half a PLIC region", setting("soc/plic", "reg", fdt.u32(0, 0x0C000000, 0)), "PLIC.*reg"),
     ("with a PLIC without sources", setting("soc/plic", "riscv,ndev", fdt.u32(0)), "PLIC.*ndev"),
-    ("with a PLIC without contexts", setting("soc/plic", "interrupts-extended", b""), "PLIC.*interrupts-extended"),
     ("with a UART without interrupts", setting("soc/serial", "interrupts", b""), "NS16550A"),
     ("with a time base of nothing", setting("cpus", "timebase-frequency", fdt.u32(0)), "timebase-frequency"),
     ("without memory", dropping("memory"), "memory"),
