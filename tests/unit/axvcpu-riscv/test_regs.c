@@ -140,6 +140,8 @@ static void general_names_are_the_same_registers(void **state)
     assert_int_equal(f.vcpu.regs.x[10], 7);
     set(AX_REG_SP, 0x3000);
     assert_int_equal(f.vcpu.regs.x[2], 0x3000);
+    assert_int_equal(get(AX_REG_SP), 0x3000);
+    assert_int_equal(get(AX_REG_RETURN), 7);
     set(AX_REG_PC, 0x1002);
     assert_int_equal(f.vcpu.regs.pc, 0x1002);
 }
