@@ -95,9 +95,16 @@ void platform_init_pcpu(const HostInfo *info)
     time_arm(UINT64_MAX);
 }
 
+// The first stack is that of the hart that booted, which may be any and calls this; it leaves its own
+// to the first one.
+static AxPCpuId stack_of(AxPCpuId id)
+{
+    return id == 0 ? this_pcpu() : id;
+}
+
 bool platform_start_pcpu(const HostInfo *info, AxPCpuId id)
 {
-    const uint64_t stack = (uintptr_t)stacks + UINT64_C(2) * STACK_SIZE * id + STACK_SIZE;
+    const uint64_t stack = (uintptr_t)stacks + UINT64_C(2) * STACK_SIZE * stack_of(id) + STACK_SIZE;
 
     return sbi_call(SBI_EXT_HSM, SBI_HSM_START, info->cpus[id], (uintptr_t)secondary_start,
                     stack) == SBI_SUCCESS;
@@ -130,6 +137,7 @@ void irq_handle(uint64_t vector)
         time_arm(UINT64_MAX);
     } else if (vector == IRQ_SOFTWARE) {
         CPU_CLEAR(sip, IRQ_BIT(IRQ_SOFTWARE));
+        cpu_fence(); // what it was sent for is looked at afterwards
     }
     if (vector >= PLIC_VECTOR(0)) {
         plic_complete(vector);
