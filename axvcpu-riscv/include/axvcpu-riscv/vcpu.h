@@ -3,6 +3,10 @@
  * A virtual CPU on RISC-V's hypervisor extension (Privileged Architecture 1.12, chapter 8; SBI 2.0).
  * Complete types to embed; the fields are private to the backend. The host runs at HS level with
  * sstatus.SUM any, an stvec of its own, and its C code uses no FP or vector register.
+ *
+ * AX_EXIT_HYPERCALL is an SBI call in the experimental space, a7 = 0x08000000 to 0x08ffffff: nr is
+ * a7, args are a0 to a5. The answer is a0 = 0 and a1 = value, or an SBI error in a0 and a1 = 0. All
+ * other calls are SBI's own; those that are not there return SBI_ERR_NOT_SUPPORTED.
  */
 #pragma once
 
