@@ -41,13 +41,15 @@ void plic_init_pcpu(const Riscv64Board *board, AxPCpuId pcpu, uint64_t hart)
     }
 }
 
+// The priority comes last: QEMU's model looks at what is pending when that changes, not when a source is
+// enabled, and a UART with a byte from before sends no further request.
 void plic_enable(AxPCpuId pcpu, uint32_t source)
 {
     const uint64_t word = enable_word(contexts[pcpu], source);
 
-    mmio_write32(plic + PLIC_PRIORITY + UINT64_C(4) * source, 1);
-    mmio_write32(context_register(pcpu, PLIC_THRESHOLD), 0);
     mmio_write32(word, mmio_read32(word) | UINT32_C(1) << source % 32);
+    mmio_write32(context_register(pcpu, PLIC_THRESHOLD), 0);
+    mmio_write32(plic + PLIC_PRIORITY + UINT64_C(4) * source, 1);
     CPU_SET(sie, IRQ_BIT(IRQ_EXTERNAL));
 }
 
