@@ -20,6 +20,10 @@ _Static_assert(HOST_CPUS_MAX <= STACK_COUNT, "one stack each");
 
 extern char stacks[];
 void secondary_start(void);
+extern uint64_t secondary_stack;
+
+// Top of the stack of the hart that is being started, for start.S when the firmware does not pass it.
+uint64_t secondary_stack;
 
 static Riscv64Board board;
 static uint64_t frequency;
@@ -106,6 +110,8 @@ bool platform_start_pcpu(const HostInfo *info, AxPCpuId id)
 {
     const uint64_t stack = (uintptr_t)stacks + UINT64_C(2) * STACK_SIZE * stack_of(id) + STACK_SIZE;
 
+    secondary_stack = stack;
+    __asm__ volatile("fence rw, rw" : : : "memory");
     return sbi_call(SBI_EXT_HSM, SBI_HSM_START, info->cpus[id], (uintptr_t)secondary_start,
                     stack) == SBI_SUCCESS;
 }

@@ -21,6 +21,11 @@ _start:
     lla     t2, text_wrong_place
     bne     t0, t1, refuse
 
+    la      t0, boot_taken
+    li      t1, 1
+    amoswap.w.aqrl t0, t1, (t0)
+    bnez    t0, start_again
+
     li      t0, SSTATUS_FS_VS
     csrc    sstatus, t0
     csrw    sie, zero
@@ -46,6 +51,15 @@ _start:
     call    demo_main
     j       .
     .size _start, . - _start
+
+// A hart that is started comes here when the firmware let it go before it had stored where to: in
+// OpenSBI 1.1 that happens to one which reaches the loop it waits in just then.
+    .type start_again, @function
+start_again:
+    la      t0, secondary_stack
+    ld      a1, 0(t0)
+    j       secondary_start
+    .size start_again, . - start_again
 
 // From HSM's hart_start: a0 = hart id, a1 = top of this pCPU's stack, otherwise as above.
     .global secondary_start
@@ -103,5 +117,10 @@ linked_at:
 
 text_wrong_place:
     .asciz  "\n[axvm] error: not loaded at 0x80200000: needs RAM at 0x80000000, SBI firmware and axvm-demo.bin\n"
+
+    .data
+    .balign 4
+boot_taken:
+    .word   0
 
     .section .note.GNU-stack, "", @progbits
