@@ -94,6 +94,18 @@ static void one_wrong_target_and_nobody_gets_anything(void **state)
     }
 }
 
+static void addresses_that_are_far_apart_are_not_mixed_up(void **state)
+{
+    (void)state;
+    fx.vm.vcpus[2].cpu_address = 64;
+    run_exit(fence_exit(0, 0x1, FENCE_ALL), AX_OK);
+    assert_int_equal(who_got_one(), 0x1);
+    run_exit(fence_exit(1, UINT64_C(1) << 63, FENCE_ALL), AX_OK);
+    assert_int_equal(who_got_one(), 0x4);
+    run_exit(fence_exit(64, 0x1, FENCE_ALL), AX_OK);
+    assert_int_equal(who_got_one(), 0x4);
+}
+
 static void a_fence_of_nothing_is_refused(void **state)
 {
     (void)state;
@@ -310,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FENCE_TEST(fences_reach_those_that_are_named),
         FENCE_TEST(one_wrong_target_and_nobody_gets_anything),
+        FENCE_TEST(addresses_that_are_far_apart_are_not_mixed_up),
         FENCE_TEST(a_fence_of_nothing_is_refused),
         FENCE_TEST(a_fence_arrives_as_it_was_asked_for),
         FENCE_TEST(unmapping_recalls_every_vcpu),
