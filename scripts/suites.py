@@ -240,9 +240,9 @@ def suite_lint(report):
     def ninja_target(target, build_dir_of):
         machine.compile_all(build_dir_of(), f"lint-{target}", [target])
 
-    def cross_clang():
-        machine.build_image(CROSS_ARCHS[0], "clang")
-        return machine.BUILD / f"{CROSS_ARCHS[0]}-clang"
+    def cross_clang(arch):
+        machine.build_image(arch, "clang")
+        return machine.BUILD / f"{arch}-clang"
 
     def host_clang():
         return host_build("host-clang", (), "clang")
@@ -251,7 +251,8 @@ def suite_lint(report):
     text = [path for path in tracked() if path.suffix != ".json" and path.name != "LICENSE"]
     report.case("lint", "clang-format", ninja_target, "format-check", host_clang)
     report.case("lint", "clang-tidy, hosted", ninja_target, "tidy", host_clang)
-    report.case("lint", "clang-tidy, freestanding", ninja_target, "tidy", cross_clang)
+    for arch in CROSS_ARCHS:
+        report.case("lint", f"clang-tidy, {arch}", ninja_target, "tidy", lambda arch=arch: cross_clang(arch))
     report.case("lint", "python", lint_python)
     report.case("lint", "shellcheck", lint_tool, "shellcheck", "shellcheck", ["--severity=warning"], shell)
     report.case("lint", "codespell", lint_tool, "codespell", "codespell",
