@@ -105,6 +105,7 @@ static void enable_delegates_what_is_the_guests(void **state)
     (void)state;
     rv_sim.reg[RV_REG_HCOUNTEREN] = UINT32_MAX;
     rv_sim.reg[RV_REG_HVIP] = HIP_VSSIP;
+    rv_sim.reg[RV_REG_HIE] = HIP_SGEIP;
     assert_int_equal(riscv_percpu_ops.enable(&f.percpu), AX_OK);
     assert_true(f.percpu.enabled);
     assert_int_equal(rv_sim.reg[RV_REG_HEDELEG], 0xb1ff);
@@ -143,6 +144,8 @@ static void enable_flushes_what_ran_in_vs_mode_before(void **state)
     (void)state;
     assert_int_equal(riscv_percpu_ops.enable(&f.percpu), AX_OK);
     assert_int_equal(rv_sim.ops[RV_SIM_HFENCE_GVMA_ALL], 1);
+    assert_int_equal(rv_sim.log[rv_sim.log_count - 1].op, RV_SIM_HFENCE_GVMA_ALL);
+    assert_int_equal(rv_sim.log[rv_sim.log_count - 2].op, RV_SIM_FENCE);
 }
 
 static void state_that_could_pass_between_guests_is_hidden_where_it_exists(void **state)
@@ -204,6 +207,8 @@ static void capabilities_follow_what_was_found(void **state)
 static void the_ops_table_is_complete(void **state)
 {
     (void)state;
+    assert_ptr_equal(f.percpu.hal, &f.hal);
+    assert_int_equal(f.percpu.id, 0);
     assert_non_null(riscv_percpu_ops.name);
     assert_non_null(riscv_percpu_ops.caps);
 }

@@ -328,6 +328,44 @@ static void a_posted_exception_is_taken_before_the_first_instruction(void **stat
     assert_int_equal(rv_sim.reg[RV_REG_VSCAUSE], CAUSE_ILLEGAL_INSTRUCTION);
 }
 
+static void get_an_exception_in_user_mode(RISCVGuestRegs *regs)
+{
+    const AxException exception = {.vector = CAUSE_BREAKPOINT};
+
+    (void)regs;
+    rv_sim.reg[RV_REG_SSTATUS] &= ~SSTATUS_SPP;
+    assert_int_equal(axvcpu_events_post_exception(&f.events, &exception), AX_OK);
+}
+
+// The mode is in hardware while the guest can run.
+static void an_exception_in_user_mode_leads_to_supervisor_mode(void **state)
+{
+    static const Step steps[] = {{SCAUSE_INTERRUPT | 1, 0, get_an_exception_in_user_mode}, IDLE};
+
+    (void)state;
+    assert_int_equal(run(steps).reason, AX_EXIT_IDLE);
+    assert_int_equal(entries[1].sstatus & SSTATUS_SPP, SSTATUS_SPP);
+    assert_int_equal(entries[1].hstatus & HSTATUS_SPVP, HSTATUS_SPVP);
+}
+
+static void clear_software_interrupt(RISCVGuestRegs *regs)
+{
+    (void)regs;
+    rv_sim.reg[RV_REG_HVIP] &= ~HIP_VSSIP;
+}
+
+static void what_the_guest_cleared_is_known_after_the_run(void **state)
+{
+    static const Step steps[] = {IDLE, {CAUSE_VIRTUAL_INSTRUCTION, WFI, clear_software_interrupt}};
+
+    (void)state;
+    assert_int_equal(axvcpu_events_post_irq(&f.events, RISCV_IRQ_SOFTWARE), AX_OK);
+    assert_int_equal(run(steps).reason, AX_EXIT_IDLE);
+    assert_true(riscv_interrupt_state(&f.vcpu, RISCV_IRQ_SOFTWARE).pending);
+    assert_int_equal(run(steps).reason, AX_EXIT_IDLE);
+    assert_false(riscv_interrupt_state(&f.vcpu, RISCV_IRQ_SOFTWARE).pending);
+}
+
 static void an_exception_that_does_not_exist_is_dropped(void **state)
 {
     static const Step steps[] = {IDLE};
@@ -428,6 +466,8 @@ int main(void)
         TEST(a_kick_while_in_the_guest_ends_the_run_at_the_next_exit),
         TEST(an_interrupt_posted_with_a_kick_is_delivered),
         TEST(a_posted_exception_is_taken_before_the_first_instruction),
+        TEST(an_exception_in_user_mode_leads_to_supervisor_mode),
+        TEST(what_the_guest_cleared_is_known_after_the_run),
         TEST(an_exception_that_does_not_exist_is_dropped),
         TEST(a_fence_is_carried_out_before_the_next_instruction),
         TEST(without_sstc_the_host_keeps_the_time),

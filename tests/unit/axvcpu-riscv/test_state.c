@@ -65,11 +65,19 @@ static void unbind_leaves_nothing_that_acts(void **state)
     f.vcpu.sys[RISCV_VSATP] = UINT64_C(0x8000000000080000);
     f.vcpu.sys[RISCV_VSIE] = SIP_STIP;
     f.vcpu.sys[RISCV_SCOUNTEREN] = 2;
+    f.vcpu.interrupts.hvip = HIP_VSSIP;
+    f.vcpu.timer.deadline = 5;
+    f.percpu.host.hvip = 0;
     fixture_bind(&f);
     assert_int_equal(rv_sim.reg[RV_REG_SCOUNTEREN], 2);
+    assert_int_equal(rv_sim.reg[RV_REG_HVIP], HIP_VSSIP);
+    assert_int_equal(rv_sim.reg[RV_REG_VSTIMECMP], 5);
     assert_int_equal(riscv_vcpu_ops.unbind(&f.vcpu), AX_OK);
     assert_int_equal(rv_sim.reg[RV_REG_VSATP], 0);
     assert_int_equal(rv_sim.reg[RV_REG_VSIE], 0);
+    assert_int_equal(rv_sim.reg[RV_REG_HIP], 0);
+    assert_int_equal(rv_sim.reg[RV_REG_HVIP], 0);
+    assert_int_not_equal(rv_sim.reg[RV_REG_VSTIMECMP], 5);
     assert_int_equal(rv_sim.reg[RV_REG_SCOUNTEREN], 7);
     assert_int_equal(rv_sim.reg[RV_REG_SENVCFG], 1);
     assert_int_equal(rv_sim.reg[RV_REG_HGATP], f.percpu.host.hgatp);
@@ -152,6 +160,7 @@ static void the_mode_of_the_guest_is_found_where_it_lives(void **state)
         rv_sim.reg[RV_REG_SSTATUS] |= SSTATUS_SPP;
         riscv_set_guest_mode(&f.vcpu, false);
         assert_false(riscv_guest_is_supervisor(&f.vcpu));
+        assert_int_equal(f.vcpu.sstatus & SSTATUS_SPP, live ? SSTATUS_SPP : 0);
         assert_int_equal(rv_sim.reg[RV_REG_HSTATUS] & HSTATUS_SPVP, live ? 0 : HSTATUS_SPVP);
         assert_int_equal(rv_sim.reg[RV_REG_SSTATUS] & SSTATUS_SPP, live ? 0 : SSTATUS_SPP);
         riscv_set_guest_mode(&f.vcpu, true);
@@ -222,6 +231,16 @@ static void a_hart_without_fp_is_not_asked_for_it(void **state)
     assert_int_equal(f.vcpu.fp.f[1], 5);
 }
 
+static void fp_is_off_on_a_hart_without_it_after_one_with_it(void **state)
+{
+    (void)state;
+    fixture_bind(&f);
+    assert_int_equal(riscv_vcpu_ops.unbind(&f.vcpu), AX_OK);
+    f.percpu.features.has_fp = false;
+    fixture_bind(&f);
+    assert_int_equal(f.vcpu.sstatus & SSTATUS_FS, 0);
+}
+
 static void fp_of_two_vcpus_does_not_mix(void **state)
 {
     static RISCVVCpu other;
@@ -282,6 +301,7 @@ int main(void)
         TEST(dirty_fp_is_saved_and_the_hosts_sstatus_put_back),
         TEST(fp_that_is_dirty_in_the_guests_eyes_is_saved),
         TEST(a_hart_without_fp_is_not_asked_for_it),
+        TEST(fp_is_off_on_a_hart_without_it_after_one_with_it),
         TEST(fp_of_two_vcpus_does_not_mix),
         TEST(no_csr_of_one_guest_reaches_the_next),
     };

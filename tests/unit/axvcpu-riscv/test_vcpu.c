@@ -63,11 +63,19 @@ static void reset_forgets_everything_but_what_create_gave(void **state)
     f.vcpu.csr_step = RISCV_CSR_WRITE_DUE;
     f.vcpu.hstatus = 0;
     f.vcpu.sstatus = 0;
+    f.vcpu.live = true;
+    f.vcpu.trap.cause = CAUSE_ECALL_VS;
+    f.vcpu.interrupts.hvip = HIP_VS;
+    f.vcpu.timer.deadline = 1;
+    f.vcpu.timer.htimedelta = 1;
     assert_int_equal(riscv_vcpu_ops.reset(&f.vcpu), AX_OK);
     assert_reset_state(&f.vcpu);
     assert_int_equal(f.vcpu.regs.pc, 0);
     assert_int_equal(f.vcpu.regs.host_ra, 0); // no trap is taken for the guest's
     assert_int_equal(f.vcpu.fp.f[31], 0);
+    assert_int_equal(f.vcpu.trap.cause, 0);
+    assert_int_equal(f.vcpu.interrupts.hvip, 0);
+    assert_int_equal(f.vcpu.timer.deadline, UINT64_MAX);
     assert_null(f.vcpu.ept);
     assert_int_equal(f.vcpu.hstatus, riscv_hstatus_base());
     assert_ptr_equal(f.vcpu.env.events, &f.events);
