@@ -179,6 +179,9 @@ static void without_vmids_every_bind_flushes(void **state)
     RISCVVCpu *other = stranger(0);
 
     (void)state;
+    bind_and_unbind(other);
+    assert_int_not_equal(other->vmid, 0);
+    rv_sim_clear_log();
     f.percpu.features.vmid_bits = 0;
     for (unsigned i = 1; i < 4; i++) {
         bind_and_unbind(i % 2 != 0 ? other : &f.vcpu);
@@ -207,6 +210,19 @@ static void a_vmid_that_changes_hands_is_flushed_where_it_is_met(void **state)
     assert_false(riscv_vmid_find(&f.root, &vmid));
     bind_and_unbind(&f.vcpu);
     assert_int_equal(rv_sim.ops[RV_SIM_HFENCE_GVMA_VMID], 1);
+}
+
+// What ran here in between is nobody's business, but its entries are.
+static void a_pcpu_that_was_disabled_remembers_nobody(void **state)
+{
+    (void)state;
+    bind_and_unbind(&f.vcpu);
+    assert_int_equal(riscv_percpu_ops.disable(&f.percpu), AX_OK);
+    assert_int_equal(riscv_percpu_ops.enable(&f.percpu), AX_OK);
+    rv_sim_clear_log();
+    bind_and_unbind(&f.vcpu);
+    assert_int_equal(rv_sim.ops[RV_SIM_HFENCE_GVMA_VMID], 1);
+    assert_int_equal(rv_sim.ops[RV_SIM_HFENCE_VVMA_ALL], 1);
 }
 
 // Another pCPU changed the tables while this one did not look.
@@ -306,7 +322,8 @@ static void a_recalled_guest_forgets_its_tables_once(void **state)
     riscv_fence(&f.vcpu);
     assert_int_equal(flush_number(0).op, RV_SIM_HFENCE_GVMA_VMID);
     assert_int_equal(flush_number(0).id, f.vcpu.vmid);
-    post((AxFence){.nested = true}); // of a sibling's, for the same change
+    assert_int_equal(rv_sim.ops[RV_SIM_FENCE_I], 1); // other code may stand there
+    post((AxFence){.nested = true});                 // of a sibling's, for the same change
     riscv_fence(&f.vcpu);
     assert_int_equal(rv_sim.ops[RV_SIM_HFENCE_GVMA_VMID], 1);
 }
@@ -370,6 +387,7 @@ int main(void)
         TEST(another_vm_in_between_costs_no_flush),
         TEST(without_vmids_every_bind_flushes),
         TEST(a_vmid_that_changes_hands_is_flushed_where_it_is_met),
+        TEST(a_pcpu_that_was_disabled_remembers_nobody),
         TEST(tables_that_changed_meanwhile_are_flushed_at_bind),
         TEST(each_kind_of_fence_has_its_instruction),
         TEST(a_recalled_guest_forgets_its_tables_once),
