@@ -220,6 +220,7 @@ static bool two_passes(void)
     const uint32_t begin = spins;
 
     while (spins - begin < 2 && guest_ticks() < limit) {
+        smp_pause();
     }
     return spins - begin >= 2;
 }

@@ -7,6 +7,8 @@
 #define FP_ROUNDS   2000u
 #define PING_ROUNDS 500u
 
+#define PAUSES_PER_SECOND 2000u
+
 static volatile uint32_t started;
 static volatile uint32_t pings;
 static volatile uint32_t pongs;
@@ -94,6 +96,7 @@ static uint64_t keep_pattern(uint64_t seed, volatile bool *csrs_kept)
 static void second_cpu(void)
 {
     guest_plic_init_cpu();
+    CLEAR_CSR(sip, IRQ_BIT(GUEST_IRQ_SOFTWARE)); // of an IPI before the start, if the SBI keeps it
     other_hart = guest_cpu();
     started++;
     while (go == 0) {
@@ -105,11 +108,19 @@ static void second_cpu(void)
     finished++;
 }
 
+void smp_pause(void)
+{
+    (void)guest_sbi3(SBI_TIME, 0, guest_ticks() + guest_tick_rate() / PAUSES_PER_SECOND, 0, 0);
+    guest_wfi();
+    (void)guest_sbi3(SBI_TIME, 0, UINT64_MAX, 0, 0);
+}
+
 bool smp_becomes(volatile uint32_t *flag, uint32_t value)
 {
     const uint64_t limit = guest_ticks() + SMP_SECONDS * guest_tick_rate();
 
     while (*flag != value && guest_ticks() < limit) {
+        smp_pause();
         guest_irq_on();
         guest_irq_off();
     }
@@ -126,6 +137,7 @@ bool smp_stops(unsigned cpu)
     const uint64_t limit = guest_ticks() + SMP_SECONDS * guest_tick_rate();
 
     while (smp_status(cpu).value != SBI_STOPPED && guest_ticks() < limit) {
+        smp_pause();
     }
     return smp_status(cpu).value == SBI_STOPPED;
 }
@@ -138,7 +150,7 @@ static bool ping_pong(void)
             return false;
         }
     }
-    return pings == PING_ROUNDS;
+    return pings == PING_ROUNDS && pongs == PING_ROUNDS;
 }
 
 static void one_life(uint32_t life)
@@ -148,6 +160,8 @@ static void one_life(uint32_t life)
     pings = 0;
     pongs = 0;
     go = 0;
+    // The answer to the IPI that ended the other life may have come when interrupts were off here.
+    CLEAR_CSR(sip, IRQ_BIT(GUEST_IRQ_SOFTWARE));
     guest_irq_handler(on_ipi);
     GUEST_CHECK_EQ(guest_cpu_start(1, second_cpu), SBI_SUCCESS, "HSM: hart 1 is started");
     if (!GUEST_CHECK(smp_becomes(&started, life), "hart 1 runs")) {
@@ -159,7 +173,11 @@ static void one_life(uint32_t life)
     GUEST_CHECK_EQ(smp_status(1).value, SBI_STARTED, "HSM: hart 1 is started, says its status");
     GUEST_CHECK_EQ(guest_cpu_start(1, second_cpu), SBI_ALREADY_AVAILABLE,
                    "HSM: a second start is refused");
-    GUEST_CHECK(ping_pong(), "500 IPIs go there and come back, none is lost");
+    guest_printf("# pings %u\n", pings);
+    GUEST_CHECK_EQ(pongs, 0, "nobody has sent an IPI yet");
+    if (!GUEST_CHECK(ping_pong(), "500 IPIs go there and come back, none is lost")) {
+        guest_printf("# %u went there, %u came back\n", pings, pongs);
+    }
     go = 1;
     guest_ipi(1);
     GUEST_CHECK_EQ(keep_pattern(UINT64_C(0x5555000000000082), &csrs_kept), 0,

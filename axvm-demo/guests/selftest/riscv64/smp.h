@@ -8,6 +8,8 @@
 
 bool smp_has_second(void);
 GuestSbi smp_status(unsigned cpu);
+// Leaves the CPU to the other hart for a moment, or until an interrupt.
+void smp_pause(void);
 // True when *flag became `value` in time; takes interrupts meanwhile.
 bool smp_becomes(volatile uint32_t *flag, uint32_t value);
 bool smp_stops(unsigned cpu);
