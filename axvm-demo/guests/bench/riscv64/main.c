@@ -64,6 +64,7 @@ static void on_interrupt(uint32_t irq)
         interrupt_seen++;
     } else {
         other_seen++;
+        guest_ipi(0);
     }
 }
 
@@ -84,13 +85,16 @@ static void ipi_to_self(void)
     wait_interrupt(count);
 }
 
+// There and back. Both harts sleep meanwhile: they may share a CPU.
 static void ipi_to_other(void)
 {
-    const uint64_t count = other_seen + 1;
+    const uint64_t count = interrupt_seen + 1;
 
     guest_ipi(1);
-    while (other_seen < count) {
-        __asm__ volatile("nop");
+    while (interrupt_seen < count) {
+        guest_wfi();
+        guest_irq_on();
+        guest_irq_off();
     }
 }
 
@@ -118,7 +122,7 @@ static const Case cases[] = {
     {"timer-interrupt", timer_interrupt},
 };
 
-static const Case case_of_two = {"ipi-to-other", ipi_to_other};
+static const Case case_of_two = {"ipi-there-and-back", ipi_to_other};
 
 static uint64_t measure(void (*run)(void))
 {
@@ -145,9 +149,10 @@ static void second_cpu(void)
 {
     guest_plic_init_cpu();
     other_seen = 1;
-    guest_irq_on();
     for (;;) {
-        __asm__ volatile("nop");
+        guest_wfi();
+        guest_irq_on();
+        guest_irq_off();
     }
 }
 
