@@ -65,22 +65,10 @@ static RISCVNext data_page_fault(const RISCVVCpu *vcpu, AxVCpuExit *exit)
 
 bool riscv_fetch_instruction(const RISCVVCpu *vcpu, uint32_t *instruction, unsigned *size)
 {
-    uint16_t low;
-    uint16_t high;
-
-    if (!rv_hlvx_hu(vcpu->regs.pc, &low)) {
+    if (!rv_hlvx_instruction(vcpu->regs.pc, instruction)) {
         return false;
     }
-    *instruction = low;
-    *size = 2;
-    if ((low & 3) != 3) {
-        return true;
-    }
-    if (!rv_hlvx_hu(vcpu->regs.pc + 2, &high)) {
-        return false;
-    }
-    *instruction |= (uint32_t)high << 16;
-    *size = 4;
+    *size = (*instruction & 3) == 3 ? 4 : 2;
     return true;
 }
 

@@ -64,7 +64,7 @@ static bool take_requests(AxEvents *events)
 
 // While it is disabled AxEvents keeps the edge. It is published before it leaves AxEvents: a reader
 // never misses it.
-static uint64_t software_bit(RISCVVCpu *vcpu, bool pending)
+static uint64_t software_bit(RISCVVCpu *vcpu, uint64_t signalled, bool pending)
 {
     AxEvents *events = vcpu->env.events;
 
@@ -74,7 +74,7 @@ static uint64_t software_bit(RISCVVCpu *vcpu, bool pending)
         }
         return 0;
     }
-    if ((axvcpu_events_signalled(events, EVENT_WORD) & EVENT_SOFTWARE) != 0) {
+    if ((signalled & EVENT_SOFTWARE) != 0) {
         publish(vcpu, published(vcpu) | HIP_VSSIP);
         (void)axvcpu_events_take_pending(events, RISCV_IRQ_SOFTWARE);
         return HIP_VSSIP;
@@ -82,25 +82,25 @@ static uint64_t software_bit(RISCVVCpu *vcpu, bool pending)
     return pending ? HIP_VSSIP : 0;
 }
 
-static uint64_t level_bits(const RISCVVCpu *vcpu)
+static uint64_t level_bits(const RISCVVCpu *vcpu, uint64_t signalled)
 {
     const AxEvents *events = vcpu->env.events;
     const bool timer = vcpu->timer.fired && axvcpu_events_enabled(events, RISCV_IRQ_TIMER);
-    const uint64_t signalled = axvcpu_events_signalled(events, EVENT_WORD);
 
     return (signalled & (EVENT_TIMER | EVENT_EXTERNAL)) << 1 | (timer ? HIP_VSTIP : 0);
 }
 
-void riscv_interrupt_refresh(RISCVVCpu *vcpu)
+void riscv_interrupt_refresh(RISCVVCpu *vcpu, bool has_requests)
 {
     const uint64_t old = RV_READ(HVIP) & HIP_VS;
+    const uint64_t signalled = axvcpu_events_signalled(vcpu->env.events, EVENT_WORD);
     bool software = (old & HIP_VSSIP) != 0;
 
     vcpu->interrupts.look_again = false;
-    if (take_requests(vcpu->env.events)) {
+    if (has_requests && take_requests(vcpu->env.events)) {
         software = false;
     }
-    vcpu->interrupts.hvip = software_bit(vcpu, software) | level_bits(vcpu);
+    vcpu->interrupts.hvip = software_bit(vcpu, signalled, software) | level_bits(vcpu, signalled);
     if (vcpu->interrupts.hvip != old) {
         RV_WRITE(HVIP, vcpu->interrupts.hvip);
     }

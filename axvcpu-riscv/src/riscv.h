@@ -145,12 +145,12 @@ AxError riscv_inject_exception(RISCVVCpu *vcpu, const AxException *exception);
 void riscv_interrupt_reset(RISCVVCpu *vcpu);
 void riscv_interrupt_load(RISCVVCpu *vcpu); // bind
 void riscv_interrupt_save(RISCVVCpu *vcpu); // unbind
-void riscv_interrupt_refresh(RISCVVCpu *vcpu);
+void riscv_interrupt_refresh(RISCVVCpu *vcpu, bool has_requests);
 // Before each entry.
 static inline void riscv_interrupt_enter(RISCVVCpu *vcpu, uint32_t summary)
 {
     if ((summary & (AX_EVENT_IRQ | AX_EVENT_REQUEST)) != 0 || vcpu->interrupts.look_again) {
-        riscv_interrupt_refresh(vcpu);
+        riscv_interrupt_refresh(vcpu, (summary & AX_EVENT_REQUEST) != 0);
     }
 }
 // Clears the guest's software interrupt (sip.SSIP) as itself would; true when it was pending. Bound.

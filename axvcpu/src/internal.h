@@ -20,6 +20,16 @@ static inline uint32_t axvcpu_raw_state(const AxVCpu *vcpu)
     return atomic_load_explicit(&vcpu->state, memory_order_seq_cst);
 }
 
+/*
+ * The same for a caller that only wants to know whether the vCPU is its own to use (Ready). Nobody
+ * else makes it leave that state, and there is nothing it looks at afterwards that a poster could
+ * change before: it is enough to see what whoever made it Ready has done.
+ */
+static inline bool axvcpu_is_ready(const AxVCpu *vcpu)
+{
+    return atomic_load_explicit(&vcpu->state, memory_order_acquire) == AX_VCPU_READY;
+}
+
 /* False, and nothing changed, when the state was not `from` any more. */
 static inline bool axvcpu_change_state(AxVCpu *vcpu, uint32_t from, uint32_t to)
 {

@@ -118,7 +118,7 @@ AxError axvcpu_run(AxVCpu *vcpu, const AxVCpuExit **exit)
     if (exit == NULL) {
         return AX_EINVAL;
     }
-    if (axvcpu_raw_state(vcpu) != AX_VCPU_READY) {
+    if (!axvcpu_is_ready(vcpu)) {
         return AX_ESTATE;
     }
     if (!axvcpu_on_bound_pcpu(vcpu)) {

@@ -6,7 +6,7 @@
 
 static inline AxError check_answer(const AxVCpu *vcpu, unsigned answers)
 {
-    if (axvcpu_raw_state(vcpu) != AX_VCPU_READY) {
+    if (!axvcpu_is_ready(vcpu)) {
         return AX_ESTATE;
     }
     if (!axvcpu_on_bound_pcpu(vcpu)) {

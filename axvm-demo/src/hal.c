@@ -78,18 +78,6 @@ static void hal_set_deadline(void *ctx, uint64_t deadline_ns)
     pcpu_set_deadline(deadline_ns);
 }
 
-static AxPCpuId hal_this_pcpu(void *ctx)
-{
-    (void)ctx;
-    return this_pcpu();
-}
-
-static uint64_t hal_now_ns(void *ctx)
-{
-    (void)ctx;
-    return time_now_ns();
-}
-
 static void hal_kick_pcpu(void *ctx, AxPCpuId pcpu)
 {
     (void)ctx;

@@ -60,3 +60,7 @@ void irq_wait(void);
 
 /* Index into HostInfo.cpus; after platform_init or platform_init_pcpu. */
 AxPCpuId this_pcpu(void);
+
+/* this_pcpu and time_now_ns for AxVCpuHal, which is asked twice at every exit of a guest. */
+AxPCpuId hal_this_pcpu(void *ctx);
+uint64_t hal_now_ns(void *ctx);

@@ -129,29 +129,63 @@ RISCV_CSRS(RV_DEFINE_PROBE)
 // Loads through the guest's translation, with the rights of its mode (hstatus.SPVP): HLVX.HU as an
 // instruction fetch, HLV.D as a load. False when the guest's access would fault, and *out stays.
 // sstatus and hstatus are as before; the other CSRs of a trap are not. Interrupts masked.
-#define RV_DEFINE_GUEST_LOAD(name, type, instruction)                                 \
-    static inline bool name(uint64_t va, type *out)                                   \
-    {                                                                                 \
-        const uint64_t sstatus = RV_READ(SSTATUS);                                    \
-        const uint64_t hstatus = RV_READ(HSTATUS);                                    \
-        uint64_t read;                                                                \
-        uint64_t vector;                                                              \
-        uint64_t ok;                                                                  \
-                                                                                      \
-        __asm__ volatile(RV_TRY_TEXT(instruction)                                     \
-                         : [read] "=&r"(read), [vector] "=&r"(vector), [ok] "=&r"(ok) \
-                         : [va] "r"(va)                                               \
-                         : "memory");                                                 \
-        RV_WRITE(HSTATUS, hstatus);                                                   \
-        RV_WRITE(SSTATUS, sstatus);                                                   \
-        if (ok != 0) {                                                                \
-            *out = (type)read;                                                        \
-        }                                                                             \
-        return ok != 0;                                                               \
+#define RV_HLVX_HU(rd, rs) ".insn r 0x73, 4, 0x32, " rd ", " rs ", x3\n\t"
+#define RV_HLV_D(rd, rs)   ".insn r 0x73, 4, 0x36, " rd ", " rs ", x0\n\t"
+
+// Only a trap has changed them.
+static inline bool rv_end_guest_load(bool ok, uint64_t sstatus, uint64_t hstatus)
+{
+    if (!ok) {
+        RV_WRITE(HSTATUS, hstatus);
+        RV_WRITE(SSTATUS, sstatus);
     }
-RV_DEFINE_GUEST_LOAD(rv_hlvx_hu, uint16_t, ".insn r 0x73, 4, 0x32, %[read], %[va], x3")
-RV_DEFINE_GUEST_LOAD(rv_hlv_d, uint64_t, ".insn r 0x73, 4, 0x36, %[read], %[va], x0")
-#undef RV_DEFINE_GUEST_LOAD
+    return ok;
+}
+
+static inline bool rv_hlv_d(uint64_t va, uint64_t *out)
+{
+    const uint64_t sstatus = RV_READ(SSTATUS);
+    const uint64_t hstatus = RV_READ(HSTATUS);
+    uint64_t read;
+    uint64_t vector;
+    uint64_t ok;
+
+    __asm__ volatile(RV_TRY_TEXT(RV_HLV_D("%[read]", "%[va]"))
+                     : [read] "=&r"(read), [vector] "=&r"(vector), [ok] "=&r"(ok)
+                     : [va] "r"(va)
+                     : "memory");
+    if (ok != 0) {
+        *out = read;
+    }
+    return rv_end_guest_load(ok != 0, sstatus, hstatus);
+}
+
+// One instruction, of 16 bits or, when the lowest two are ones, of 32: the second half may lie on a
+// page that the guest does not have, so it is only read when it is needed.
+static inline bool rv_hlvx_instruction(uint64_t va, uint32_t *out)
+{
+    const uint64_t sstatus = RV_READ(SSTATUS);
+    const uint64_t hstatus = RV_READ(HSTATUS);
+    uint64_t low;
+    uint64_t high;
+    uint64_t vector;
+    uint64_t ok;
+
+    __asm__ volatile(RV_TRY_TEXT(RV_HLVX_HU(
+        "%[low]", "%[va]") "not %[high], %[low]\n\t"
+                           "andi %[high], %[high], 3\n\t"
+                           "bnez %[high], 2f\n\t" RV_HLVX_HU(
+                               "%[high]", "%[va_high]") "slli %[high], %[high], 16\n\t"
+                                                        "or %[low], %[low], %[high]\n"
+                                                        "2:\n\t")
+                     : [low] "=&r"(low), [high] "=&r"(high), [vector] "=&r"(vector), [ok] "=&r"(ok)
+                     : [va] "r"(va), [va_high] "r"(va + 2)
+                     : "memory");
+    if (ok != 0) {
+        *out = (uint32_t)low;
+    }
+    return rv_end_guest_load(ok != 0, sstatus, hstatus);
+}
 
 static inline void rv_fence(void)
 {

@@ -24,9 +24,16 @@ static inline void rv_irq_restore(uint64_t old)
     RV_SET(SSTATUS, old & 2);
 }
 
-static inline bool rv_hlvx_hu(uint64_t va, uint16_t *out)
+static inline bool rv_hlvx_instruction(uint64_t va, uint32_t *out)
 {
-    return rv_sim_hlvx_hu(va, out);
+    uint16_t low;
+    uint16_t high = 0;
+
+    if (!rv_sim_hlvx_hu(va, &low) || ((low & 3) == 3 && !rv_sim_hlvx_hu(va + 2, &high))) {
+        return false;
+    }
+    *out = (uint32_t)high << 16 | low;
+    return true;
 }
 
 static inline bool rv_hlv_d(uint64_t va, uint64_t *out)

@@ -8,7 +8,7 @@
 
 // The experimental space (SBI 2.0, 17) belongs to the hypercalls of the host.
 #define HYPERCALL_FIRST UINT64_C(0x08000000)
-#define HYPERCALL_LAST  UINT64_C(0x08ffffff)
+#define HYPERCALL_BITS  24
 
 // The most frequent first.
 static const RISCVExtension *const extensions[] = {
@@ -57,22 +57,18 @@ static RISCVNext exit_hypercall(const RISCVVCpu *vcpu, AxVCpuExit *exit)
 
 static bool is_hypercall(const RISCVVCpu *vcpu)
 {
-    const uint64_t eid = riscv_x(vcpu, SBI_A7);
-
-    return eid >= HYPERCALL_FIRST && eid <= HYPERCALL_LAST;
+    return riscv_x(vcpu, SBI_A7) >> HYPERCALL_BITS == HYPERCALL_FIRST >> HYPERCALL_BITS;
 }
 
 RISCVNext riscv_handle_firmware_call(RISCVVCpu *vcpu, AxVCpuExit *exit)
 {
-    const RISCVCallHandler handle = find(vcpu);
+    RISCVCallHandler handle;
 
-    if (handle != NULL) {
-        return handle(vcpu, exit);
-    }
     if (is_hypercall(vcpu)) {
         return exit_hypercall(vcpu, exit);
     }
-    return riscv_call_error(vcpu, SBI_ERR_NOT_SUPPORTED);
+    handle = find(vcpu);
+    return handle != NULL ? handle(vcpu, exit) : riscv_call_error(vcpu, SBI_ERR_NOT_SUPPORTED);
 }
 
 // ---- harts ----

@@ -25,11 +25,18 @@ void secondary_start(void);
 
 static Aarch64Board board;
 static uint64_t frequency;
+static Clock host_clock;
 
 // Each pCPU has its number in TPIDR_EL2: it is asked for at every exit of a guest.
 AxPCpuId this_pcpu(void)
 {
     return (AxPCpuId)CPU_READ(tpidr_el2);
+}
+
+AxPCpuId hal_this_pcpu(void *ctx)
+{
+    (void)ctx;
+    return this_pcpu();
 }
 
 uint64_t platform_cpu_number(void)
@@ -64,6 +71,7 @@ void platform_init(const HostInfo *info)
     if (frequency == 0 || frequency > UINT32_MAX) {
         demo_fail("CNTFRQ_EL0 is %lu Hz", frequency);
     }
+    host_clock = clock_of(frequency);
     map_devices();
     uart_init(board.uart.base);
     gic_init(&board);
@@ -94,7 +102,13 @@ bool platform_start_pcpu(const HostInfo *info, AxPCpuId id)
 uint64_t time_now_ns(void)
 {
     cpu_isb();
-    return scale(CPU_READ(cntpct_el0), frequency, NS_PER_SECOND);
+    return clock_ns(&host_clock, CPU_READ(cntpct_el0));
+}
+
+uint64_t hal_now_ns(void *ctx)
+{
+    (void)ctx;
+    return time_now_ns();
 }
 
 void time_arm(uint64_t deadline_ns)

@@ -27,6 +27,7 @@ uint64_t secondary_stack;
 
 static Riscv64Board board;
 static uint64_t frequency;
+static Clock host_clock;
 static bool has_sstc; // harts can set their timers themselves
 
 // Each pCPU has its number in tp, where C code does not touch it: it is asked for at every exit of a
@@ -37,6 +38,12 @@ AxPCpuId this_pcpu(void)
 
     __asm__ volatile("mv %0, tp" : "=r"(tp));
     return (AxPCpuId)tp;
+}
+
+AxPCpuId hal_this_pcpu(void *ctx)
+{
+    (void)ctx;
+    return this_pcpu();
 }
 
 uint64_t platform_cpu_number(void)
@@ -79,6 +86,7 @@ static bool probe_sstc(void)
 void platform_init(const HostInfo *info)
 {
     frequency = info->counter_hz;
+    host_clock = clock_of(frequency);
     map_devices();
     exit_use_test_device(board.test.base);
     uart_init(board.uart.base);
@@ -118,7 +126,13 @@ bool platform_start_pcpu(const HostInfo *info, AxPCpuId id)
 
 uint64_t time_now_ns(void)
 {
-    return scale(CPU_READ(time), frequency, NS_PER_SECOND);
+    return clock_ns(&host_clock, CPU_READ(time));
+}
+
+uint64_t hal_now_ns(void *ctx)
+{
+    (void)ctx;
+    return time_now_ns();
 }
 
 // The highest value of the comparator takes back an interrupt that is pending, too.

@@ -123,6 +123,63 @@ static void scaling_agrees_with_128_bit_arithmetic(void **state)
     }
 }
 
+// Up to 500 years after the counter began.
+static void the_clock_is_at_most_a_nanosecond_ahead_of_128_bit_arithmetic(void **state)
+{
+    static const uint64_t rates[] = {1,        3,          32768,      1000000,
+                                     10000000, 19200000,   24000000,   62500000,
+                                     54000001, 1000000000, 1000000007, UINT32_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rates); i++) {
+        const Clock clock = clock_of(rates[i]);
+
+        for (uint64_t seconds = 0; seconds < UINT64_C(500) * 366 * 86400;
+             seconds = seconds * 5 + 1) {
+            const uint64_t ticks = seconds * rates[i] + seconds % rates[i];
+            const unsigned __int128 exact = (unsigned __int128)ticks * NS_PER_SECOND / rates[i];
+            const uint64_t ns = clock_ns(&clock, ticks);
+
+            assert_in_range(ns, (uint64_t)exact, (uint64_t)exact + 1);
+            assert_true(clock_ns(&clock, ticks + 1) >= ns);
+        }
+    }
+}
+
+static void the_clock_is_exact_where_a_tick_is_whole_nanoseconds(void **state)
+{
+    static const uint64_t rates[] = {1, 1000000, 10000000, 62500000, 1000000000};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rates); i++) {
+        const Clock clock = clock_of(rates[i]);
+        const uint64_t tick = NS_PER_SECOND / rates[i];
+
+        for (unsigned bit = 0; bit < 64; bit++) {
+            const uint64_t ticks = UINT64_MAX / tick >> bit;
+
+            assert_int_equal(clock_ns(&clock, ticks), ticks * tick);
+        }
+    }
+}
+
+// As time_arm() computes the comparator.
+static void a_deadline_that_a_timer_has_reached_is_over_by_the_clock(void **state)
+{
+    static const uint64_t rates[] = {32768, 10000000, 24000000, 62500000, 1000000007, UINT32_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rates); i++) {
+        const Clock clock = clock_of(rates[i]);
+
+        for (uint64_t deadline = 1; deadline < UINT64_C(1) << 60; deadline = deadline * 3 + 1) {
+            const uint64_t ticks = scale(deadline, NS_PER_SECOND, rates[i]) + 1;
+
+            assert_true(clock_ns(&clock, ticks) >= deadline);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +190,9 @@ int main(void)
         cmocka_unit_test(containment_is_exact),
         cmocka_unit_test(a_list_answers_for_all_its_ranges),
         cmocka_unit_test(scaling_agrees_with_128_bit_arithmetic),
+        cmocka_unit_test(the_clock_is_at_most_a_nanosecond_ahead_of_128_bit_arithmetic),
+        cmocka_unit_test(the_clock_is_exact_where_a_tick_is_whole_nanoseconds),
+        cmocka_unit_test(a_deadline_that_a_timer_has_reached_is_over_by_the_clock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
