@@ -33,18 +33,51 @@ void axvm_free_bytes(const AxVCpuHal *hal, void *memory, size_t size)
 
 // ---- guest memory ----
 
+static bool is_made_for(const AxImageInfo *image, uint16_t machine)
+{
+    return image->machine == AX_MACHINE_ANY || image->machine == machine ||
+           (image->machine == AX_MACHINE_I386 && machine == AX_MACHINE_X86_64);
+}
+
+static uint64_t text_length(const char *text)
+{
+    uint64_t length = 0;
+
+    while (text[length] != '\0') {
+        length++;
+    }
+    return length;
+}
+
+static AxError check_image(const AxVM *vm, const char **why)
+{
+    const AxImageInfo *image = &vm->image;
+
+    if (!is_made_for(image, vm->machine->image_machine)) {
+        return axvm_because(why, AX_ENOTSUP, "kernel: made for another architecture");
+    }
+    if (image->cmdline_max != 0 && text_length(vm->config.cmdline) > image->cmdline_max) {
+        return axvm_because(why, AX_ERANGE, "cmdline: longer than the kernel can take");
+    }
+    return AX_OK;
+}
+
 AxError axvm_plan(AxVM *vm, const char **why)
 {
-    AxImageInfo info = {.format = AX_IMAGE_RAW, .load_align = AX_PAGE_SIZE};
+    AxImageInfo *image = &vm->image;
     AxError error = AX_OK;
 
+    *image = (AxImageInfo){.format = AX_IMAGE_RAW, .load_align = AX_PAGE_SIZE};
     if (vm->config.kernel.size != 0) {
-        error = axvm_image_probe(vm->config.image_format, &vm->config.kernel, &info, why);
+        error = axvm_image_probe(vm->config.image_format, &vm->config.kernel, image, why);
     }
-    if (info.format == AX_IMAGE_RAW) {
-        info.load_offset = vm->machine->raw_offset;
+    if (error == AX_OK) {
+        error = check_image(vm, why);
     }
-    return error != AX_OK ? error : axvm_boot_layout(&vm->config, &info, &vm->layout, why);
+    if (image->format == AX_IMAGE_RAW) {
+        image->load_offset = vm->machine->raw_offset;
+    }
+    return error != AX_OK ? error : axvm_boot_layout(&vm->config, image, &vm->layout, why);
 }
 
 static AxError map_memory(AxVM *vm, const AxVMMemory *memory)
@@ -223,11 +256,31 @@ static AxError load_description(AxVM *vm)
     return error;
 }
 
+static AxError load_segment(AxVM *vm, const AxImageSegment *segment)
+{
+    const GuestPhysAddr start = ax_gpa(vm->layout.kernel.value + segment->offset);
+
+    // What is not in the file is zero, also in memory that the host lends.
+    axvm_zero_guest(&vm->memory, ax_gpa(start.value + segment->file_size),
+                    segment->memory_size - segment->file_size);
+    return axvm_copy_to_guest(&vm->memory, start, vm->config.kernel.data + segment->file_offset,
+                              segment->file_size);
+}
+
+static AxError load_kernel(AxVM *vm)
+{
+    AxError error = AX_OK;
+
+    for (uint32_t i = 0; error == AX_OK && i < vm->image.segment_count; i++) {
+        error = load_segment(vm, &vm->image.segments[i]);
+    }
+    return error;
+}
+
 AxError axvm_load(AxVM *vm, const char **why)
 {
-    const AxBlob *kernel = &vm->config.kernel;
     const AxBlob *ramdisk = &vm->config.ramdisk;
-    AxError error = axvm_copy_to_guest(&vm->memory, vm->layout.kernel, kernel->data, kernel->size);
+    AxError error = load_kernel(vm);
 
     if (error == AX_OK) {
         error = axvm_copy_to_guest(&vm->memory, vm->layout.ramdisk, ramdisk->data, ramdisk->size);

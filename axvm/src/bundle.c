@@ -267,6 +267,9 @@ static bool read_format(Node vm, AxImageFormat *format)
         NAME(AX_IMAGE_RAW, "raw"),
         NAME(AX_IMAGE_LINUX_ARM64, "linux-arm64"),
         NAME(AX_IMAGE_LINUX_RISCV64, "linux-riscv64"),
+        NAME(AX_IMAGE_BZIMAGE, "bzimage"),
+        NAME(AX_IMAGE_MULTIBOOT, "multiboot"),
+        NAME(AX_IMAGE_ELF, "elf"),
     };
 #undef NAME
 

@@ -9,6 +9,7 @@ static AxError probe_raw(const AxBlob *image, AxImageInfo *info, const char **wh
     (void)why;
     *info = (AxImageInfo){
         .format = AX_IMAGE_RAW, .load_align = AX_PAGE_SIZE, .memory_size = image->size};
+    axvm_image_is_one_piece(info, image->size);
     return AX_OK;
 }
 
@@ -26,6 +27,10 @@ static const struct {
 } formats[] = {
     {AX_IMAGE_LINUX_ARM64, axvm_linux_arm64_matches, axvm_linux_arm64_probe},
     {AX_IMAGE_LINUX_RISCV64, axvm_linux_riscv64_matches, axvm_linux_riscv64_probe},
+    {AX_IMAGE_BZIMAGE, axvm_bzimage_matches, axvm_bzimage_probe},
+    // Before ELF: some of them are.
+    {AX_IMAGE_MULTIBOOT, axvm_multiboot_matches, axvm_multiboot_probe},
+    {AX_IMAGE_ELF, axvm_elf_matches, axvm_elf_probe},
     {AX_IMAGE_RAW, is_raw, probe_raw},
 };
 

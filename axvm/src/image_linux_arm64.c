@@ -94,9 +94,11 @@ AxError axvm_linux_arm64_probe(const AxBlob *image, AxImageInfo *info, const cha
     }
     *info = (AxImageInfo){
         .format = AX_IMAGE_LINUX_ARM64,
+        .machine = AX_MACHINE_AARCH64,
         .load_offset = header.text_offset,
         .load_align = LOAD_ALIGN,
         .memory_size = header.image_size > image->size ? header.image_size : image->size,
     };
+    axvm_image_is_one_piece(info, image->size);
     return AX_OK;
 }

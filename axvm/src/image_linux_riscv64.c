@@ -87,9 +87,11 @@ AxError axvm_linux_riscv64_probe(const AxBlob *image, AxImageInfo *info, const c
     }
     *info = (AxImageInfo){
         .format = AX_IMAGE_LINUX_RISCV64,
+        .machine = AX_MACHINE_RISCV,
         .load_offset = header.text_offset,
         .load_align = LOAD_ALIGN,
         .memory_size = header.image_size > image->size ? header.image_size : image->size,
     };
+    axvm_image_is_one_piece(info, image->size);
     return AX_OK;
 }

@@ -50,12 +50,25 @@ static AxSpan home_of(const AxVMConfig *config, AxSpan span)
 
 // ---- kernel ----
 
+static bool is_below(AxSpan span, uint64_t limit)
+{
+    return limit == 0 || axvm_span_inside(span, (AxSpan){0, limit});
+}
+
+static bool may_lie_at(const AxImageInfo *info, AxSpan kernel)
+{
+    return kernel.base >= info->load_min && (!info->fixed || kernel.base == info->load_min) &&
+           is_below(kernel, info->limit);
+}
+
 static bool place_kernel_in(Plan *plan, AxSpan region)
 {
-    const uint64_t base = axvm_align_up(region.base, plan->info->load_align);
-    const AxSpan kernel = {base + plan->info->load_offset, plan->info->memory_size};
+    const AxImageInfo *info = plan->info;
+    const uint64_t start = region.base > info->load_min ? region.base : info->load_min;
+    const AxSpan kernel = {axvm_align_up(start, info->load_align) + info->load_offset,
+                           info->memory_size};
 
-    if (!axvm_span_inside(kernel, region)) {
+    if (!axvm_span_inside(kernel, region) || !may_lie_at(info, kernel)) {
         return false;
     }
     plan->part[PART_KERNEL] = kernel;
@@ -72,7 +85,10 @@ static AxError choose_kernel(Plan *plan, const char **why)
             return AX_OK;
         }
     }
-    return axvm_because(why, AX_ERANGE, "kernel: no memory region is large enough for it");
+    return axvm_because(why, AX_ERANGE,
+                        plan->info->fixed
+                            ? "kernel: no memory region holds all of the addresses it is made for"
+                            : "kernel: no memory region is large enough for it");
 }
 
 static AxError fix_kernel(Plan *plan, const char **why)
@@ -84,6 +100,10 @@ static AxError fix_kernel(Plan *plan, const char **why)
     if (plan->room.size == 0) {
         return axvm_because(why, AX_ERANGE,
                             "kernel_load_addr: the kernel is not inside one memory region");
+    }
+    if (!may_lie_at(info, kernel)) {
+        return axvm_because(why, AX_ERANGE,
+                            "kernel_load_addr: the kernel cannot be at this address");
     }
     if ((kernel.base - info->load_offset) % info->load_align != 0) {
         return axvm_because(why, AX_EALIGN,
@@ -132,6 +152,7 @@ static void limit_room(Plan *plan, uint64_t kernel)
 
     end = end > window_end ? window_end : end;
     end = kernel < LOW_LIMIT && end > LOW_LIMIT ? LOW_LIMIT : end;
+    end = plan->info->limit != 0 && end > plan->info->limit ? plan->info->limit : end;
     plan->room.size = end - plan->room.base;
 }
 
@@ -174,6 +195,10 @@ static AxError fix_ramdisk(Plan *plan, const char **why)
     if (home_of(plan->config, ramdisk).size == 0) {
         return axvm_because(why, AX_ERANGE,
                             "ramdisk_load_addr: the ramdisk is not inside one memory region");
+    }
+    if (!is_below(ramdisk, plan->info->limit)) {
+        return axvm_because(why, AX_ERANGE,
+                            "ramdisk_load_addr: the kernel cannot reach a ramdisk there");
     }
     if (obstacle(plan, ramdisk) != NULL) {
         return axvm_because(why, AX_EOVERLAP, "ramdisk_load_addr: the ramdisk overlaps the kernel");

@@ -26,6 +26,9 @@ typedef enum AxImageFormat {
     AX_IMAGE_RAW,
     AX_IMAGE_LINUX_ARM64,
     AX_IMAGE_LINUX_RISCV64,
+    AX_IMAGE_BZIMAGE,   /* Linux x86 */
+    AX_IMAGE_MULTIBOOT, /* version 1 */
+    AX_IMAGE_ELF,       /* 32 or 64 bits, of any architecture; by its PVH note if it has one */
     AX_IMAGE_FORMAT_COUNT
 } AxImageFormat;
 

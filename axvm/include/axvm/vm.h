@@ -48,6 +48,7 @@ typedef struct AxMachineOps {
     const char *name;
     size_t state_size;
     uint8_t gpa_bits;
+    uint16_t image_machine; /* AxImageMachine: images of others are refused */
     uint64_t raw_offset; /* where a raw image goes that does not say it, from the start of RAM */
     /* Default RAM base and device list, written into a config that leaves them out. */
     void (*defaults)(AxVMConfig *config);
@@ -124,6 +125,7 @@ struct AxVM {
     AxBus sysregs;
     AxVMVCpu *vcpus; /* config.cpu_num, in frames of the HAL */
     uint32_t vcpu_count;
+    AxImageInfo image;
     AxBootLayout layout;
     AxLock lock; /* status, stop reason, failure */
     _Atomic uint32_t status;

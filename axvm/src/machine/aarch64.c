@@ -199,6 +199,7 @@ const AxMachineOps axvm_machine_aarch64 = {
     .name = "aarch64-virt",
     .state_size = sizeof(Board),
     .gpa_bits = GPA_BITS,
+    .image_machine = AX_MACHINE_AARCH64,
     .defaults = defaults,
     .init = init,
     .reset = reset,

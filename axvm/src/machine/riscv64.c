@@ -231,6 +231,7 @@ const AxMachineOps axvm_machine_riscv64 = {
     .name = "riscv64-virt",
     .state_size = sizeof(Board),
     .gpa_bits = GPA_BITS,
+    .image_machine = AX_MACHINE_RISCV,
     .raw_offset = RAW_OFFSET,
     .defaults = defaults,
     .init = init,

@@ -229,7 +229,7 @@ static void short_files_are_raw_or_refused(void **state)
         assert_error(probe(AX_IMAGE_AUTO, image, &info), size == 0 ? AX_EFORMAT : AX_OK);
     }
     assert_error(probe(AX_IMAGE_RAW, (AxBlob){NULL, 8}, &info), AX_EFORMAT);
-    assert_error(probe((AxImageFormat)9, good_image(), &info), AX_ENOTSUP);
+    assert_error(probe(AX_IMAGE_FORMAT_COUNT, good_image(), &info), AX_ENOTSUP);
     assert_error(axvm_image_probe(AX_IMAGE_RAW, NULL, &info, NULL), AX_EFORMAT);
 }
 

@@ -176,6 +176,7 @@ static const AxMachineOps test_machine = {
     .name = "test",
     .state_size = sizeof(TestMachine),
     .gpa_bits = 40,
+    .image_machine = AX_MACHINE_AARCH64,
     .defaults = machine_defaults,
     .init = machine_init,
     .reset = machine_reset,
