@@ -261,10 +261,19 @@ static AxVCpuExitReason counted_as(const Aarch64VCpu *vcpu, const ExceptionClass
     return class->kind;
 }
 
+static AARCH64_RARE bool skip_in_aarch32(Aarch64VCpu *vcpu)
+{
+    const bool skipped = is_skipped(vcpu);
+
+    if (skipped) {
+        aarch64_advance_pc(vcpu);
+    }
+    return skipped;
+}
+
 static Aarch64Next dispatch(Aarch64VCpu *vcpu, const ExceptionClass *class, AxVCpuExit *exit)
 {
-    if (class->conditional && (vcpu->regs.pstate & PSTATE_NRW) != 0 && is_skipped(vcpu)) {
-        aarch64_advance_pc(vcpu);
+    if (class->conditional && (vcpu->regs.pstate & PSTATE_NRW) != 0 && skip_in_aarch32(vcpu)) {
         return AARCH64_RESUME;
     }
     return class->handle(vcpu, exit);

@@ -12,19 +12,12 @@ void axvm_bus_init(AxBus *bus)
 // Number of ranges that begin at `addr` or below.
 static uint32_t count_up_to(const AxBus *bus, uint64_t addr)
 {
-    uint32_t low = 0;
-    uint32_t high = bus->count;
+    uint32_t count = 0;
 
-    while (low < high) {
-        const uint32_t middle = (low + high) / 2;
-
-        if (bus->ranges[middle].base <= addr) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    while (count < bus->count && bus->ranges[count].base <= addr) {
+        count++;
     }
-    return low;
+    return count;
 }
 
 static bool is_complete(const AxBusRange *range)
@@ -79,15 +72,21 @@ AxError axvm_bus_add(AxBus *bus, const AxBusRange *range, const char **conflict)
     return AX_OK;
 }
 
+// The last range that begins at `addr` or below. Below the first one the offset wraps around, to more
+// than the range has up to the end of all addresses.
 static inline const AxBusRange *find(const AxBus *bus, uint64_t addr, AccessWidth width)
 {
-    const uint32_t count = count_up_to(bus, addr);
+    const AxBusRange *range = bus->ranges;
 
-    if (count == 0) {
+    if (bus->count == 0) {
         return NULL;
     }
+    for (uint32_t left = bus->count; left > 1; left -= left / 2) {
+        if (range[left / 2].base <= addr) {
+            range += left / 2;
+        }
+    }
 
-    const AxBusRange *range = &bus->ranges[count - 1];
     const uint64_t offset = addr - range->base;
 
     return offset < range->size && range->size - offset >= (uint64_t)width ? range : NULL;

@@ -28,15 +28,15 @@ static uint64_t frequency;
 static Clock host_clock;
 
 // Each pCPU has its number in TPIDR_EL2: it is asked for at every exit of a guest.
-AxPCpuId this_pcpu(void)
-{
-    return (AxPCpuId)CPU_READ(tpidr_el2);
-}
-
 AxPCpuId hal_this_pcpu(void *ctx)
 {
     (void)ctx;
-    return this_pcpu();
+    return (AxPCpuId)CPU_READ(tpidr_el2);
+}
+
+AxPCpuId this_pcpu(void)
+{
+    return hal_this_pcpu(NULL);
 }
 
 uint64_t platform_cpu_number(void)
@@ -99,16 +99,16 @@ bool platform_start_pcpu(const HostInfo *info, AxPCpuId id)
     return firmware_call(PSCI_CPU_ON, info->cpus[id], (uintptr_t)secondary_start, stack) == 0;
 }
 
-uint64_t time_now_ns(void)
+uint64_t hal_now_ns(void *ctx)
 {
+    (void)ctx;
     cpu_isb();
     return clock_ns(&host_clock, CPU_READ(cntpct_el0));
 }
 
-uint64_t hal_now_ns(void *ctx)
+uint64_t time_now_ns(void)
 {
-    (void)ctx;
-    return time_now_ns();
+    return hal_now_ns(NULL);
 }
 
 void time_arm(uint64_t deadline_ns)

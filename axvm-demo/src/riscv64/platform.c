@@ -32,18 +32,18 @@ static bool has_sstc; // harts can set their timers themselves
 
 // Each pCPU has its number in tp, where C code does not touch it: it is asked for at every exit of a
 // guest. Until it is known, the hart's id is there.
-AxPCpuId this_pcpu(void)
+AxPCpuId hal_this_pcpu(void *ctx)
 {
     uint64_t tp;
 
+    (void)ctx;
     __asm__ volatile("mv %0, tp" : "=r"(tp));
     return (AxPCpuId)tp;
 }
 
-AxPCpuId hal_this_pcpu(void *ctx)
+AxPCpuId this_pcpu(void)
 {
-    (void)ctx;
-    return this_pcpu();
+    return hal_this_pcpu(NULL);
 }
 
 uint64_t platform_cpu_number(void)
@@ -124,15 +124,15 @@ bool platform_start_pcpu(const HostInfo *info, AxPCpuId id)
                     stack) == SBI_SUCCESS;
 }
 
-uint64_t time_now_ns(void)
-{
-    return clock_ns(&host_clock, CPU_READ(time));
-}
-
 uint64_t hal_now_ns(void *ctx)
 {
     (void)ctx;
-    return time_now_ns();
+    return clock_ns(&host_clock, CPU_READ(time));
+}
+
+uint64_t time_now_ns(void)
+{
+    return hal_now_ns(NULL);
 }
 
 // The highest value of the comparator takes back an interrupt that is pending, too.

@@ -12,13 +12,15 @@ static AxError scratch_read(void *device, AxVCpu *vcpu, uint64_t offset, AccessW
                             uint64_t *value)
 {
     AxScratch *const scratch = device;
-    uint64_t bytes = 0;
+    uint64_t read = 0;
 
     (void)vcpu;
     ax_lock(&scratch->lock);
-    memcpy(&bytes, &scratch->bytes[offset], (size_t)width);
+    for (unsigned i = width; i-- > 0;) {
+        read = read << 8 | scratch->bytes[offset + i];
+    }
     ax_unlock(&scratch->lock);
-    *value = bytes;
+    *value = read;
     return AX_OK;
 }
 
@@ -29,7 +31,9 @@ static AxError scratch_write(void *device, AxVCpu *vcpu, uint64_t offset, Access
 
     (void)vcpu;
     ax_lock(&scratch->lock);
-    memcpy(&scratch->bytes[offset], &value, (size_t)width);
+    for (unsigned i = 0; i < width; i++) {
+        scratch->bytes[offset + i] = (uint8_t)(value >> 8 * i);
+    }
     ax_unlock(&scratch->lock);
     return AX_OK;
 }
