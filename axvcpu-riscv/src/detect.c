@@ -350,16 +350,13 @@ static bool is_given(Need need, const RISCVFeatures *features)
 // Puts `text` at *at and a 0 behind it; false when there is no room.
 static bool put(char **at, const char *end, const char *text)
 {
-    size_t length = 0;
-
-    while (text[length] != 0) {
-        length++;
+    while (*text != 0 && *at < end) {
+        *(*at)++ = *text++;
     }
-    if (length >= (size_t)(end - *at)) {
+    if (*at == end) {
         return false;
     }
-    memcpy(*at, text, length + 1);
-    *at += length;
+    **at = 0;
     return true;
 }
 
