@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define SECTOR             512u
+#define SYSSIZE_UNIT       16u
 #define SETUP_SECTS_NONE   4u // what 0 means
 #define VERSION_OLDEST     0x0206u
 #define VERSION_INIT_SIZE  0x020au // has pref_address and init_size
@@ -19,13 +20,13 @@
 #define ENTRY_64         UINT64_C(0x200)
 #define LIMIT_32         (UINT64_C(1) << 32)
 
-// Zeroed where the image's own header ends.
+// Zero where the image's own header ends.
 static LinuxSetupHeader header_of(const AxBlob *image)
 {
+    const size_t size = axvm_linux_header_size(image->data[LINUX_HEADER_JUMP_AT]);
     LinuxSetupHeader header = {0};
 
-    memcpy(&header, image->data + LINUX_HEADER_AT,
-           axvm_linux_header_size(image->data[LINUX_HEADER_JUMP_AT]));
+    memcpy(&header, image->data + LINUX_HEADER_AT, size < sizeof(header) ? size : sizeof(header));
     return header;
 }
 
@@ -75,7 +76,8 @@ static AxError check_sizes(const AxBlob *image, const LinuxSetupHeader *header, 
     if (image->size <= setup || image->size - setup <= ENTRY_64) {
         return axvm_because(why, AX_EFORMAT, "kernel: bzImage ends in its setup part");
     }
-    return image->size - setup >= (uint64_t)header->syssize * 16
+    // Not all fill the last of their units.
+    return (image->size - setup - 1) / SYSSIZE_UNIT + 1 >= header->syssize
                ? AX_OK
                : axvm_because(why, AX_EFORMAT, "kernel: bzImage is cut off");
 }
