@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The smallest host: it gives the libraries a HAL, maps one gigabyte, and runs a guest of six
-// instructions. docs/embedding.md walks through it.
+// The smallest host: it gives the libraries a HAL, maps one gigabyte, and runs a guest of a few
+// instructions. docs/embedding.md walks through it. Nothing here depends on the architecture.
+#include "board.h"
+
 #include <axvcpu_arch.h>
 
 #include <stdarg.h>
 
-#define UART_DR ((volatile uint32_t *)0x09000000)
-#define RAM     UINT64_C(0x40000000)
-
-extern char frames_start[], frames_end[];
-extern char guest_code[];
-_Noreturn void host_main(void);
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 void *memset(void *to, int value, size_t size);
 
@@ -35,7 +31,7 @@ void *memset(void *to, int value, size_t size)
 static void print(const char *text)
 {
     while (*text != '\0') {
-        *UART_DR = (uint8_t)*text++;
+        board_put(*text++);
     }
 }
 
@@ -44,7 +40,7 @@ static void print_number(uint64_t value)
     if (value >= 10) {
         print_number(value / 10);
     }
-    *UART_DR = (uint32_t)('0' + value % 10);
+    board_put((char)('0' + value % 10));
 }
 
 // ---- the HAL ----
@@ -99,7 +95,7 @@ static void irq_set_active(void *ctx, uint64_t vector, bool active)
     (void)ctx, (void)vector, (void)active;
 }
 
-// The CPU has timers for guests.
+// The guest sets no timer.
 static void set_deadline(void *ctx, uint64_t deadline_ns)
 {
     (void)ctx, (void)deadline_ns;
@@ -113,12 +109,8 @@ static AxPCpuId this_pcpu(void *ctx)
 
 static uint64_t now_ns(void *ctx)
 {
-    uint64_t ticks;
-    uint64_t rate;
-
     (void)ctx;
-    __asm__ volatile("isb\n\tmrs %0, cntpct_el0\n\tmrs %1, cntfrq_el0" : "=r"(ticks), "=r"(rate));
-    return ticks * (UINT64_C(1000000000) / rate);
+    return board_now_ns();
 }
 
 static void kick_pcpu(void *ctx, AxPCpuId pcpu)
@@ -155,6 +147,7 @@ static AxEptRoot ept_root;
 static AxError map_memory(void)
 {
     const AxEptFormat *const format = axvcpu_arch_ept_format();
+    const uintptr_t ram = (uintptr_t)ram_start;
     uint8_t root_frames;
     AxError error;
 
@@ -167,7 +160,7 @@ static AxError map_memory(void)
     if (error != AX_OK) {
         return error;
     }
-    ((uint64_t *)ept_root.base.value)[RAM >> 30] = format->make_leaf(ax_hpa(RAM), AX_MAP_RIGHTS, 2);
+    ((uint64_t *)ept_root.base.value)[ram >> 30] = format->make_leaf(ax_hpa(ram), AX_MAP_RIGHTS, 2);
     format->publish();
     return AX_OK;
 }
@@ -181,7 +174,7 @@ static AxVCpu vcpu;
 
 static AxError prepare(void)
 {
-    const CreateConfig create = axvcpu_arch_create_config(0, ax_gpa(0), 0);
+    const CreateConfig create = axvcpu_arch_create_config(0, ax_gpa(0), board_counter_hz);
     const SetupConfig setup = axvcpu_arch_setup_config(false);
     const AxVCpuParams params = {.hal = &hal, .preferred_pcpu = AX_PCPU_NONE};
     AxError error = axvcpu_arch_percpu_init(&percpu, &percpu_arch, &hal, 0);
@@ -220,7 +213,7 @@ static AxError run(void)
         switch (exit->reason) {
         case AX_EXIT_HYPERCALL:
             print("hypercall ");
-            print_number(exit->hypercall.nr);
+            print_number(exit->hypercall.nr - board_hypercalls);
             print(" with ");
             print_number(exit->hypercall.args[0]);
             print("\n");
@@ -239,16 +232,6 @@ static AxError run(void)
     return error;
 }
 
-// PSCI SYSTEM_OFF of the machine itself; QEMU's status is always 0, the text tells.
-static _Noreturn void power_off(void)
-{
-    register uint64_t x0 __asm__("x0") = 0x84000008;
-
-    __asm__ volatile("smc #0" : "+r"(x0) : : "x1", "x2", "x3", "memory");
-    for (;;) {
-    }
-}
-
 void host_main(void)
 {
     const char *why = "";
@@ -264,5 +247,5 @@ void host_main(void)
     print(error == AX_OK ? "done: " : "failed: ");
     print(axvcpu_error_text(error));
     print("\n");
-    power_off();
+    board_power_off();
 }
