@@ -191,7 +191,7 @@ static bool console_input(void *state, uint8_t byte)
 static bool console_take(void *state, uint8_t *byte)
 {
     (void)state;
-    (void)byte;
+    *byte = 0;
     return false;
 }
 

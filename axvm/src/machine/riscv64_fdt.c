@@ -58,12 +58,13 @@ static void write_cpus(AxTree *tree, const AxVM *vm)
 static void write_contexts(AxTree *tree, const AxVM *vm)
 {
     uint32_t cells[2 * AX_VM_CPUS_MAX];
+    size_t count = 0;
 
     for (AxVCpuId id = 0; id < vm->vcpu_count; id++) {
-        cells[2 * id] = PHANDLE_INTC(id);
-        cells[2 * id + 1] = AX_PLIC_IRQ;
+        cells[count++] = PHANDLE_INTC(id);
+        cells[count++] = AX_PLIC_IRQ;
     }
-    axvm_tree_cells(tree, "interrupts-extended", cells, 2 * vm->vcpu_count);
+    axvm_tree_cells(tree, "interrupts-extended", cells, count);
 }
 
 static void write_plic(AxTree *tree, const Riscv64Board *board, const AxVM *vm)
