@@ -9,11 +9,14 @@
 #define LINUX_HEADER_JUMP_AT 0x201u /* second byte of a short jump: behind the header */
 #define LINUX_HEADER_ROOM    0x9fu  /* boot_params has other things from 0x290 on */
 #define LINUX_HEADER_MAGIC   UINT32_C(0x53726448) /* "HdrS" */
+#define LINUX_VERSION_64     0x020cu              /* of the 64-bit entry */
 #define LINUX_BOOT_FLAG      0xaa55u
 
-#define LINUX_LOADED_HIGH  0x01u /* loadflags */
-#define LINUX_CAN_USE_HEAP 0x80u
-#define LINUX_KERNEL_64    0x01u /* xloadflags: 64-bit entry at 0x200 */
+#define LINUX_LOADED_HIGH    0x01u /* loadflags */
+#define LINUX_CAN_USE_HEAP   0x80u
+#define LINUX_LOADER_UNKNOWN 0xffu /* type_of_loader */
+#define LINUX_VIDEO_NORMAL   0xffffu
+#define LINUX_KERNEL_64      0x01u /* xloadflags: 64-bit entry at 0x200 */
 
 typedef struct __attribute__((packed)) LinuxSetupHeader {
     uint8_t setup_sects;
