@@ -432,7 +432,7 @@ static void check_length(const Oracle *o, const uint8_t *bytes, const X86Instruc
 static void compare(Oracle *o, const uint8_t *bytes)
 {
     X86Instruction ours;
-    X86Instruction theirs;
+    X86Instruction theirs = {0};
     const bool accepted = x86_decode(bytes, X86_MAX_INSTRUCTION, o->code, &ours);
     const bool expected = zydis_expects(o, bytes, &theirs);
 
@@ -567,34 +567,36 @@ static void every_three_byte_opcode_is_decoded_like_zydis_does(void **state)
 }
 
 // MOV with all ModRM and SIB bytes, of all address sizes, with all REX prefixes.
-static void compare_addresses(Oracle *o, const uint8_t *prefixes, size_t size)
+static void compare_addresses(Oracle *o, const Prefixes *prefixes)
 {
     uint8_t bytes[X86_MAX_INSTRUCTION + 1];
 
     for (unsigned both = 0; both < 0x10000; both++) {
         fill_random(bytes, sizeof(bytes));
-        memcpy(bytes, prefixes, size);
-        bytes[size] = 0x89;
-        bytes[size + 1] = (uint8_t)(both >> 8);
-        bytes[size + 2] = (uint8_t)both;
+        memcpy(bytes, prefixes->bytes, prefixes->size);
+        bytes[prefixes->size] = 0x89;
+        bytes[prefixes->size + 1u] = (uint8_t)(both >> 8);
+        bytes[prefixes->size + 2u] = (uint8_t)both;
         compare(o, bytes);
     }
 }
 
 static void every_address_is_decoded_like_zydis_does(void **state)
 {
-    static const uint8_t address_prefix = 0x67;
+    static const Prefixes none = {0, {0}};
+    static const Prefixes address_prefix = {1, {0x67}};
 
     (void)state;
     for (size_t m = 0; m < COUNT(oracles); m++) {
-        compare_addresses(&oracles[m], NULL, 0);
-        compare_addresses(&oracles[m], &address_prefix, 1);
+        compare_addresses(&oracles[m], &none);
+        compare_addresses(&oracles[m], &address_prefix);
     }
     for (uint8_t rex = 0x40; rex < 0x50; rex++) {
-        const uint8_t prefixes[] = {address_prefix, rex};
+        const Prefixes alone = {1, {rex}};
+        const Prefixes both = {2, {0x67, rex}};
 
-        compare_addresses(&oracles[2], &rex, 1);
-        compare_addresses(&oracles[2], prefixes, 2);
+        compare_addresses(&oracles[2], &alone);
+        compare_addresses(&oracles[2], &both);
     }
 }
 
