@@ -276,7 +276,10 @@ static void every_image_format_has_a_name(void **state)
     } cases[] = {{"auto", AX_IMAGE_AUTO},
                  {"raw", AX_IMAGE_RAW},
                  {"linux-arm64", AX_IMAGE_LINUX_ARM64},
-                 {"linux-riscv64", AX_IMAGE_LINUX_RISCV64}};
+                 {"linux-riscv64", AX_IMAGE_LINUX_RISCV64},
+                 {"bzimage", AX_IMAGE_BZIMAGE},
+                 {"multiboot", AX_IMAGE_MULTIBOOT},
+                 {"elf", AX_IMAGE_ELF}};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
