@@ -158,12 +158,30 @@ AxError riscv_complete_mmio(RISCVVCpu *vcpu, const AxVCpuExit *exit, uint64_t va
 
 // ---- the causes ----
 
+// The cause of a walk is that of the access behind it (8.6.3), but QEMU 7.2 reports a load for all.
+// If the instruction cannot be fetched, its own walk has failed, or the guest has changed its tables
+// since.
+static uint64_t access_behind_walk(const RISCVVCpu *vcpu)
+{
+    uint32_t instruction;
+    unsigned size;
+
+    if (vcpu->trap.cause != CAUSE_LOAD_GUEST_PAGE) {
+        return vcpu->trap.cause;
+    }
+    if (!riscv_fetch_instruction(vcpu, &instruction, &size)) {
+        return vcpu->trap.tval - vcpu->regs.pc < 4 ? CAUSE_FETCH_GUEST_PAGE : CAUSE_LOAD_GUEST_PAGE;
+    }
+    return riscv_is_store(instruction) ? CAUSE_STORE_GUEST_PAGE : CAUSE_LOAD_GUEST_PAGE;
+}
+
 RISCVNext riscv_handle_data_fault(RISCVVCpu *vcpu, AxVCpuExit *exit)
 {
     RISCVLoadStore access;
 
     vcpu->instruction = 0;
     if (is_walk(vcpu)) {
+        vcpu->trap.cause = access_behind_walk(vcpu);
         return data_page_fault(vcpu, exit);
     }
     if (!find_instruction(vcpu)) {

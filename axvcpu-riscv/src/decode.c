@@ -8,9 +8,10 @@
 
 #define REG_SP 2u
 
-#define OPCODE_LOAD  UINT32_C(0x03)
-#define OPCODE_STORE UINT32_C(0x23)
-#define OPCODE_AMO   UINT32_C(0x2f)
+#define OPCODE_LOAD     UINT32_C(0x03)
+#define OPCODE_STORE    UINT32_C(0x23)
+#define OPCODE_STORE_FP UINT32_C(0x27) // of vectors, too
+#define OPCODE_AMO      UINT32_C(0x2f)
 
 #define FUNCT3_W UINT32_C(2)
 #define FUNCT3_D UINT32_C(3)
@@ -156,4 +157,23 @@ bool riscv_is_atomic_store(uint32_t instruction)
 
     return bits(instruction, 6, 0) == OPCODE_AMO && (funct3 == FUNCT3_W || funct3 == FUNCT3_D) &&
            ((ATOMIC_STORES >> bits(instruction, 31, 27)) & 1) != 0;
+}
+
+// ---- direction ----
+
+// In both quadrants that access memory: C.FSD, C.SW, C.SD, and the same with the stack pointer.
+#define COMPRESSED_STORES UINT32_C(5)
+
+bool riscv_is_store(uint32_t instruction)
+{
+    const uint32_t opcode = bits(instruction, 6, 0);
+
+    switch (bits(instruction, 1, 0)) {
+    case 0:
+    case 2: return bits(instruction, 15, 13) >= COMPRESSED_STORES;
+    case 3:
+        return opcode == OPCODE_STORE || opcode == OPCODE_STORE_FP ||
+               riscv_is_atomic_store(instruction);
+    default: return false;
+    }
 }

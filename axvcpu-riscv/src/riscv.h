@@ -107,6 +107,8 @@ typedef struct RISCVLoadStore {
 bool riscv_decode_load_store(uint32_t instruction, RISCVLoadStore *out);
 // SC or AMO: it needs the right to write, also where the CPU reports a load (QEMU 7.2).
 bool riscv_is_atomic_store(uint32_t instruction);
+// Any instruction that writes memory, as far as guests may have it.
+bool riscv_is_store(uint32_t instruction);
 
 // ---- sysreg.c: virtual-instruction exceptions: CSRs, WFI, and what a guest may not have ----
 RISCVNext riscv_handle_virtual_instruction(RISCVVCpu *vcpu, AxVCpuExit *exit);

@@ -330,15 +330,68 @@ static void a_table_walk_reports_the_address_of_the_entry(void **state)
 
         fixture_reset(state);
         f->vcpu.instruction = 0x003120af; // amoadd.w of an earlier fault
+        f->code = load_word(3, 9, 6);
+        rv_sim.hlvx_hu = fixture_fetch;
         fault_at(f, causes[cause].cause, walks[walk].htinst, DEVICE_VA + 3, DEVICE_PA);
         assert_int_equal(riscv_handle_sync(&f->vcpu, &f->exit), RISCV_EXIT);
         assert_int_equal(f->exit.reason, AX_EXIT_NESTED_PAGE_FAULT);
         assert_int_equal(f->exit.page_fault.addr.value, DEVICE_PA);
         assert_int_equal(f->exit.page_fault.access, walks[walk].access);
         assert_true(f->exit.page_fault.page_table_walk);
-        assert_int_equal(rv_sim.ops[RV_SIM_HLVX], 0);
         assert_int_equal(riscv_complete_fault(&f->vcpu, &f->exit), AX_OK);
         assert_trapped(f, causes[cause].fault, DEVICE_VA + 3);
+    }
+}
+
+static void a_walk_that_is_called_a_load_has_the_fault_of_its_instruction(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t word;
+        uint64_t fault;
+    } words[] = {
+        {"ld x9, 0(x6)", 0x00033483, CAUSE_LOAD_ACCESS},
+        {"c.lw x8, 0(x9)", 0x4080, CAUSE_LOAD_ACCESS},
+        {"lr.d x1, (x2)", 0x100130af, CAUSE_LOAD_ACCESS},
+        {"sb x1, 0(x2)", 0x00110023, CAUSE_STORE_ACCESS},
+        {"c.sdsp x1, 0(x2)", 0xe006, CAUSE_STORE_ACCESS},
+        {"fsd f1, 0(x2)", 0x00113027, CAUSE_STORE_ACCESS},
+        {"amoadd.w x1, x3, (x2)", 0x003120af, CAUSE_STORE_ACCESS},
+    };
+    Fixture *f = *state;
+
+    for (size_t i = 0; i < COUNT(words); i++) {
+        fixture_reset(state);
+        f->code = words[i].word;
+        rv_sim.hlvx_hu = fixture_fetch;
+        assert_int_equal(fault(f, CAUSE_LOAD_GUEST_PAGE, 0x3000), RISCV_EXIT);
+        assert_int_equal(f->exit.page_fault.access, AX_MAP_READ);
+        assert_true(f->exit.page_fault.page_table_walk);
+        assert_int_equal(riscv_complete_fault(&f->vcpu, &f->exit), AX_OK);
+        assert_trapped(f, words[i].fault, DEVICE_VA);
+    }
+}
+
+// What cannot be fetched has not accessed anything; elsewhere it is unknown what did.
+static void the_walk_of_a_fetch_that_is_called_a_load_is_a_fetch(void **state)
+{
+    static const struct {
+        uint64_t va;
+        uint64_t fault;
+    } cases[] = {
+        {GUEST_PC, CAUSE_FETCH_ACCESS},    {GUEST_PC + 2, CAUSE_FETCH_ACCESS},
+        {GUEST_PC - 2, CAUSE_LOAD_ACCESS}, {GUEST_PC + 4, CAUSE_LOAD_ACCESS},
+        {DEVICE_VA, CAUSE_LOAD_ACCESS},
+    };
+    Fixture *f = *state;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        fixture_reset(state); // without hlvx_hu each fetch fails
+        fault_at(f, CAUSE_LOAD_GUEST_PAGE, 0x3000, cases[i].va, DEVICE_PA);
+        assert_int_equal(riscv_handle_sync(&f->vcpu, &f->exit), RISCV_EXIT);
+        assert_true(f->exit.page_fault.page_table_walk);
+        assert_int_equal(riscv_complete_fault(&f->vcpu, &f->exit), AX_OK);
+        assert_trapped(f, cases[i].fault, cases[i].va);
     }
 }
 
@@ -624,6 +677,8 @@ int main(void)
         TEST(an_address_of_59_bits_is_kept),
         TEST(a_fetch_needs_the_right_to_execute),
         TEST(a_table_walk_reports_the_address_of_the_entry),
+        TEST(a_walk_that_is_called_a_load_has_the_fault_of_its_instruction),
+        TEST(the_walk_of_a_fetch_that_is_called_a_load_is_a_fetch),
         TEST(an_instruction_that_cannot_be_emulated_is_a_page_fault),
         TEST(a_transformed_instruction_that_cannot_be_emulated_is_a_page_fault),
         TEST(an_unknown_pseudo_instruction_is_looked_up_in_memory),

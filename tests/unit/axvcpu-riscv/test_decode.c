@@ -241,6 +241,48 @@ static void atomic_stores_are_told_from_other_instructions(void **state)
     }
 }
 
+static void instructions_that_write_memory_are_told_from_others(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t word;
+        bool is_store;
+    } words[] = {
+        {"sb x1, 0(x2)", 0x00110023, true},
+        {"sd x1, 8(x2)", 0x00113423, true},
+        {"fsw f1, 0(x2)", 0x00112027, true},
+        {"fsd f1, 0(x2)", 0x00113027, true},
+        {"vse32.v v1, (x2)", 0x020160a7, true},
+        {"sc.w x1, x3, (x2)", 0x183120af, true},
+        {"amoadd.d x1, x3, (x2)", 0x003130af, true},
+        {"c.fsd f8, 0(x9)", 0xa080, true},
+        {"c.sw x8, 0(x9)", 0xc080, true},
+        {"c.sd x8, 0(x9)", 0xe080, true},
+        {"c.fsdsp f1, 0(x2)", 0xa006, true},
+        {"c.swsp x1, 0(x2)", 0xc006, true},
+        {"c.sdsp x1, 0(x2)", 0xe006, true},
+        {"lb x1, 0(x2)", 0x00010083, false},
+        {"fld f1, 0(x2)", 0x00013087, false},
+        {"vle8.v v1, (x2)", 0x02010087, false},
+        {"lr.w x1, (x2)", 0x100120af, false},
+        {"addi x1, x2, 0", 0x00010093, false},
+        {"c.fld f8, 0(x9)", 0x2080, false},
+        {"c.lw x8, 0(x9)", 0x4080, false},
+        {"c.ldsp x1, 0(x2)", 0x6082, false},
+        {"c.j 0", 0xa001, false},
+        {"c.bnez x8, 0", 0xe001, false},
+        {"c.mv x1, x2", 0x808a, false},
+        {"nothing", 0, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(words); i++) {
+        if (riscv_is_store(words[i].word) != words[i].is_store) {
+            fail_msg("%s is %s", words[i].text, words[i].is_store ? "refused" : "accepted");
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +291,7 @@ int main(void)
         cmocka_unit_test(every_register_and_offset_is_found),
         cmocka_unit_test(a_transformed_instruction_is_decoded),
         cmocka_unit_test(atomic_stores_are_told_from_other_instructions),
+        cmocka_unit_test(instructions_that_write_memory_are_told_from_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
