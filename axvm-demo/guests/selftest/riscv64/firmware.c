@@ -16,7 +16,7 @@ typedef struct CallCase {
 #define FAR_AWAY    UINT64_C(0xdead00000000)
 #define ALL_HARTS   UINT64_MAX
 #define FIRST_BYTES UINT64_C(0x80200000) // the program, readable
-#define MASK_OF_5   (UINT64_C(1) << 5)   // a hart that no VM of this test has
+#define MASK_OF_63  (UINT64_C(1) << 63)  // a hart that no VM has
 #define SBI_SUSP    UINT64_C(0x53555350)
 #define SBI_STA     UINT64_C(0x535441)
 
@@ -40,20 +40,20 @@ static const CallCase cases[] = {
     {"TIME: no deadline", SBI_TIME, 0, {UINT64_MAX}, SBI_SUCCESS, 0},
     {"TIME: no function 1", SBI_TIME, 1, {0}, SBI_NOT_SUPPORTED, 0},
     {"IPI: to nobody", SBI_IPI, 0, {0, 0}, SBI_SUCCESS, 0},
-    {"IPI: a hart that is not there", SBI_IPI, 0, {MASK_OF_5, 0}, SBI_INVALID_PARAM, 0},
+    {"IPI: a hart that is not there", SBI_IPI, 0, {MASK_OF_63, 0}, SBI_INVALID_PARAM, 0},
     {"IPI: a base that is not there", SBI_IPI, 0, {1, NO_HART}, SBI_INVALID_PARAM, 0},
-    {"IPI: a good hart and a bad one", SBI_IPI, 0, {1 | MASK_OF_5, 0}, SBI_INVALID_PARAM, 0},
+    {"IPI: a good hart and a bad one", SBI_IPI, 0, {1 | MASK_OF_63, 0}, SBI_INVALID_PARAM, 0},
     {"IPI: base and mask overflow", SBI_IPI, 0, {7, UINT64_MAX - 1}, SBI_INVALID_PARAM, 0},
     {"IPI: no function 1", SBI_IPI, 1, {1, 0}, SBI_NOT_SUPPORTED, 0},
     {"RFENCE: fence.i here", SBI_RFENCE, 0, {1, 0}, SBI_SUCCESS, 0},
     {"RFENCE: fence.i everywhere", SBI_RFENCE, 0, {0, ALL_HARTS}, SBI_SUCCESS, 0},
-    {"RFENCE: fence.i on no hart", SBI_RFENCE, 0, {MASK_OF_5, 0}, SBI_INVALID_PARAM, 0},
+    {"RFENCE: fence.i on no hart", SBI_RFENCE, 0, {MASK_OF_63, 0}, SBI_INVALID_PARAM, 0},
     {"RFENCE: sfence.vma of a page", SBI_RFENCE, 1, {1, 0, FIRST_BYTES, 4096}, SBI_SUCCESS, 0},
     {"RFENCE: sfence.vma of all", SBI_RFENCE, 1, {1, 0, 0, UINT64_MAX}, SBI_SUCCESS, 0},
     {"RFENCE: sfence.vma of much", SBI_RFENCE, 1, {1, 0, 1, UINT64_MAX - 1}, SBI_SUCCESS, 0},
     {"RFENCE: sfence.vma on no hart", SBI_RFENCE, 1, {1, NO_HART, 0, 0}, SBI_INVALID_PARAM, 0},
     {"RFENCE: sfence.vma of an ASID", SBI_RFENCE, 2, {1, 0, 0, 4096, 7}, SBI_SUCCESS, 0},
-    {"RFENCE: ASID, no hart", SBI_RFENCE, 2, {MASK_OF_5, 0, 0, 0, 7}, SBI_INVALID_PARAM, 0},
+    {"RFENCE: ASID, no hart", SBI_RFENCE, 2, {MASK_OF_63, 0, 0, 0, 7}, SBI_INVALID_PARAM, 0},
     {"RFENCE: no hfence.gvma.vmid", SBI_RFENCE, 3, {1, 0, 0, 4096}, SBI_NOT_SUPPORTED, 0},
     {"RFENCE: no hfence.gvma", SBI_RFENCE, 4, {1, 0, 0, 4096}, SBI_NOT_SUPPORTED, 0},
     {"RFENCE: no hfence.vvma.asid", SBI_RFENCE, 5, {1, 0, 0, 4096}, SBI_NOT_SUPPORTED, 0},
@@ -274,7 +274,7 @@ typedef struct LegacyCase {
 #define LEGACY_ASID UINT64_C(7)
 
 static uint64_t hart_mask = 1;
-static uint64_t bad_hart_mask = MASK_OF_5;
+static uint64_t bad_hart_mask = MASK_OF_63;
 
 static void legacy_calls(void)
 {
