@@ -11,6 +11,7 @@ static volatile uint64_t fired_at;
 static volatile uint32_t fired;
 static volatile uint32_t early;
 static uint64_t deadline;
+static uint64_t least_late; // ticks from deadline to handler, the best of many_ticks
 static const Timer *current;
 
 static void set_by_sbi(uint64_t time)
@@ -25,8 +26,6 @@ static void set_by_csr(uint64_t time)
     WRITE_CSR(0x14d, time); // stimecmp
 }
 
-// In QEMU 7.2 a deadline that is reached while the next one is written may be signalled after that:
-// such an interrupt is taken back by one more write, and counted.
 static void on_timer(uint32_t irq)
 {
     if (irq != GUEST_IRQ_TIMER) {
@@ -39,6 +38,9 @@ static void on_timer(uint32_t irq)
         return;
     }
     fired++;
+    if (fired_at - deadline < least_late) {
+        least_late = fired_at - deadline;
+    }
     current->set(UINT64_MAX);
 }
 
@@ -61,7 +63,8 @@ static void take_pending(void)
     guest_irq_off();
 }
 
-// Waits at most five seconds for the interrupt, asleep.
+// Waits at most five seconds for the interrupt, asleep. Machines that run this may have more to do,
+// so how late one interrupt is says nothing: see least_late.
 static void wait_for_it(void)
 {
     const uint64_t limit = guest_ticks() + 5 * guest_tick_rate();
@@ -91,7 +94,6 @@ static void ends_a_wait(void)
     wait_for_it();
     check(fired == 1, "the timer ends a wait, once");
     check(fired_at >= begin + delay, "not too early");
-    check(fired_at < begin + 100 * delay, "and not much too late");
     check(!is_pending(), "a new deadline takes the interrupt back");
 }
 
@@ -118,24 +120,44 @@ static void cleared_by_a_later_one(void)
     check(fired == 0, "which does not arrive");
 }
 
+// True when `first` was replaced before it was reached. If it was not, the interrupt may rightly have
+// come; and QEMU 7.2 may signal it still, after the write, because its timer runs beside the hart.
+static bool replace(uint64_t first, uint64_t second)
+{
+    current->set(first);
+    current->set(second);
+    return guest_ticks() < first;
+}
+
+#define REPLACE_TRIES 8
+
+// The host may stop the hart between the two writes, so the distance grows until it does not.
+static void later_replaces_earlier(void)
+{
+    uint64_t step = guest_tick_rate() / 200;
+    uint64_t second = 0;
+    bool in_time = false;
+
+    for (int i = 0; i < REPLACE_TRIES && !in_time; i++, step *= 2) {
+        const uint64_t begin = guest_ticks();
+
+        second = begin + 3 * step;
+        in_time = replace(begin + step, second);
+    }
+    start();
+    wait_for_it();
+    check(in_time && fired == 1 && fired_at >= second, "a later one replaces an earlier one");
+}
+
 static void replaced(void)
 {
-    const uint64_t step = guest_tick_rate() / 200;
     const uint64_t begin = guest_ticks();
 
     start();
-    current->set(begin + 100 * guest_tick_rate());
-    current->set(begin + step);
+    (void)replace(begin + 100 * guest_tick_rate(), begin + guest_tick_rate() / 200);
     wait_for_it();
-    check(fired == 1 && fired_at < begin + 10 * guest_tick_rate(),
-          "an earlier deadline replaces a later one");
-    start();
-    const uint64_t again = guest_ticks();
-
-    current->set(again + step);
-    current->set(again + 3 * step);
-    wait_for_it();
-    check(fired == 1 && fired_at >= again + 3 * step, "a later one replaces an earlier one");
+    check(fired == 1, "an earlier deadline replaces a later one");
+    later_replaces_earlier();
 }
 
 static void disabled(void)
@@ -173,6 +195,7 @@ static void many_ticks(void)
 {
     bool all = true;
 
+    least_late = UINT64_MAX;
     for (int i = 0; i < 50; i++) {
         start();
         current->set(guest_ticks() + guest_tick_rate() / 5000);
@@ -180,9 +203,8 @@ static void many_ticks(void)
         all = all && fired == 1;
     }
     check(all, "fifty deadlines in a row, each fires once");
+    check(least_late < guest_tick_rate() / 200, "the best of them is not five milliseconds late");
 }
-
-#define EARLY_MAX 3u // of some eighty
 
 static void test_timer(const Timer *timer)
 {
@@ -195,7 +217,7 @@ static void test_timer(const Timer *timer)
     disabled();
     in_order();
     many_ticks();
-    check(early <= EARLY_MAX, "interrupts do not come before their deadlines");
+    check(early == 0, "interrupts do not come before their deadlines");
 }
 
 static const Timer by_sbi = {"SBI", set_by_sbi};
