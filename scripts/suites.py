@@ -235,8 +235,17 @@ def lint_tool(name, tool, words, files):
     return f"{len(files)} files"
 
 
+def lint_bars():
+    if not shutil.which("ctags"):
+        raise driver.Skipped("ctags is not installed")
+    files = [path.relative_to(machine.ROOT) for path in tracked("*.[ch]")]
+    files = [path for path in files if path.parts[0] != "tests"]
+    machine.logged("lint-bars", [sys.executable, machine.ROOT / "tests" / "check-bars.py", machine.ROOT, *files])
+    return f"{len(files)} files"
+
+
 def suite_lint(report):
-    """clang-format, clang-tidy, shellcheck, codespell, Python syntax"""
+    """clang-format, clang-tidy, lengths of functions, shellcheck, codespell, Python syntax"""
     def ninja_target(target, build_dir_of):
         machine.compile_all(build_dir_of(), f"lint-{target}", [target])
 
@@ -253,6 +262,7 @@ def suite_lint(report):
     report.case("lint", "clang-tidy, hosted", ninja_target, "tidy", host_clang)
     for arch in CROSS_ARCHS:
         report.case("lint", f"clang-tidy, {arch}", ninja_target, "tidy", lambda arch=arch: cross_clang(arch))
+    report.case("lint", "lengths of functions, #if, unfinished work", lint_bars)
     report.case("lint", "python", lint_python)
     report.case("lint", "shellcheck", lint_tool, "shellcheck", "shellcheck", ["--severity=warning"], shell)
     report.case("lint", "codespell", lint_tool, "codespell", "codespell",
