@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Integer operations and their flags (SDM vol. 1, 3.4.3.1 and appendix A; vol. 2, the instructions).
+// Integer operations and their flags (SDM vol. 1, 3.4.3.1 and appendix A; vol. 2, the
+// instructions).
 #include "alu.h"
 
 #define FLAGS_ARITHMETIC (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)

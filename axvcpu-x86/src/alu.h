@@ -18,18 +18,18 @@ typedef struct X86AluResult {
 } X86AluResult;
 
 /*
- * The operation on two operands of `width` bytes (1, 2, 4, 8; what lies above in `first` and `second`
- * is ignored). NOT, NEG, INC and DEC do not look at `second`, the moves not at `first`.
+ * The operation on two operands of `width` bytes (1, 2, 4, 8; what lies above in `first` and
+ * `second` is ignored). NOT, NEG, INC and DEC do not look at `second`, the moves not at `first`.
  * - CMP, TEST, BT, CMPS and SCAS change flags only: the value is `first`.
  * - XADD: the value is the sum; the second operand becomes `first`.
- * - CMPXCHG: `first` is the accumulator, `second` the memory operand. With ZF set in the result, the
- *   memory operand becomes the register operand; else it is written back unchanged and the
+ * - CMPXCHG: `first` is the accumulator, `second` the memory operand. With ZF set in the result,
+ *   the memory operand becomes the register operand; else it is written back unchanged and the
  *   accumulator becomes `second`.
  * - BT, BTS, BTR, BTC: `second` counts modulo the operand's bits (x86_bit_distance() says which
  *   operand).
  * - MOVBE: `second` with its bytes reversed. All others (MOV, XCHG, STOS ...): `second`.
- * Flags that an operation does not change are those of `rflags`. Flags that the SDM leaves undefined:
- * AF is cleared by AND, OR, XOR and TEST; BT and its like change CF only.
+ * Flags that an operation does not change are those of `rflags`. Flags that the SDM leaves
+ * undefined: AF is cleared by AND, OR, XOR and TEST; BT and its like change CF only.
  */
 X86AluResult x86_alu(X86Operation operation, unsigned width, uint64_t first, uint64_t second,
                      uint64_t rflags);

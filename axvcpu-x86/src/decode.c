@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Instructions with a memory operand (SDM vol. 2, chapter 2 "Instruction Format", appendix A "Opcode
-// Map"). Tables say what an opcode is; the code walks along the instruction: prefixes, opcode, ModRM,
-// SIB, displacement, immediate.
+// Instructions with a memory operand (SDM vol. 2, chapter 2 "Instruction Format", appendix A
+// "Opcode Map"). Tables say what an opcode is; the code walks along the instruction: prefixes,
+// opcode, ModRM, SIB, displacement, immediate.
 //
-// Prefixes that have no effect on an instruction are skipped, as CPUs do. What has no memory operand
-// is refused: it cannot trap on one.
+// Prefixes that have no effect on an instruction are skipped, as CPUs do. What has no memory
+// operand is refused: it cannot trap on one.
 #include "decode.h"
 
 #define REG_BP 5u
@@ -58,7 +58,8 @@ typedef struct Form {
     bool no_prefix; // "NP" in the SDM: 66, F2 and F3 are not allowed. 32 bits, or 64 with REX.W
 } Form;
 
-// The memory operand as first operand, of an operation: read, written, may the instruction be locked.
+// The memory operand as first operand, of an operation: read, written, may the instruction be
+// locked.
 typedef struct Effect {
     bool reads;
     bool writes;
@@ -368,7 +369,8 @@ static void decode_sib(Decoder *d, bool *without_base, unsigned mod)
     }
 }
 
-// Table 2-2. In 64-bit mode the form with nothing but a displacement counts from the next instruction.
+// Table 2-2. In 64-bit mode the form with nothing but a displacement counts from the next
+// instruction.
 static void decode_memory_32(Decoder *d, unsigned mod, unsigned rm)
 {
     X86Memory *memory = &d->out->memory;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Instructions with a memory operand, for accesses that trap: what the emulator needs to carry one out.
-// No state, no allocation: any CPU may call it at any time.
+// Instructions with a memory operand, for accesses that trap: what the emulator needs to carry one
+// out. No state, no allocation: any CPU may call it at any time.
 #pragma once
 
 #include <stdbool.h>
@@ -49,8 +49,8 @@ typedef enum X86Operation {
     X86_LODS,
     X86_SCAS,
     X86_PUSH, // memory to the stack
-    // From the stack to memory. A memory operand that is based on rSP counts from rSP as it is after
-    // the pop (SDM vol. 2, POP).
+    // From the stack to memory. A memory operand that is based on rSP counts from rSP as it is
+    // after the pop (SDM vol. 2, POP).
     X86_POP,
     // A load clears what lies between `width` and bit 127 of the XMM register and leaves the rest.
     X86_VECTOR_MOV,
@@ -112,19 +112,19 @@ typedef struct X86Instruction {
 } X86Instruction;
 
 /*
- * Decodes the instruction at `bytes`, of which `size` may be read (what lies behind X86_MAX_INSTRUCTION
- * is not looked at). False, with `*out` undefined, when it ends beyond that, has no memory operand, is
- * #UD, or is none of the operations above. Refused, although they exist: MMX, VEX and EVEX forms,
- * segment registers as operands, far pointers, shifts, multiplication, CMPXCHG8B and CMPXCHG16B, jumps
- * and calls through memory, INS and OUTS; and what Intel and AMD do differently or leave undefined
- * (MOVSXD with 16 bits, opcode 82, F6 /1 and F7 /1, repeat or operand-size prefixes where the SDM has
- * "NP").
+ * Decodes the instruction at `bytes`, of which `size` may be read (what lies behind
+ * X86_MAX_INSTRUCTION is not looked at). False, with `*out` undefined, when it ends beyond that,
+ * has no memory operand, is #UD, or is none of the operations above. Refused, although they exist:
+ * MMX, VEX and EVEX forms, segment registers as operands, far pointers, shifts, multiplication,
+ * CMPXCHG8B and CMPXCHG16B, jumps and calls through memory, INS and OUTS; and what Intel and AMD do
+ * differently or leave undefined (MOVSXD with 16 bits, opcode 82, F6 /1 and F7 /1, repeat or
+ * operand-size prefixes where the SDM has "NP").
  */
 bool x86_decode(const uint8_t *bytes, size_t size, X86CodeSize code, X86Instruction *out);
 
 /*
- * BT, BTS, BTR and BTC with a register as second operand reach beyond the memory operand: the access
- * is that many bytes, a multiple of `width`, from the operand's address, for the register's value
- * `bit` (SDM vol. 2, 3.1.1.9 "Bit(BitBase, BitOffset)"). `width` is 2, 4 or 8.
+ * BT, BTS, BTR and BTC with a register as second operand reach beyond the memory operand: the
+ * access is that many bytes, a multiple of `width`, from the operand's address, for the register's
+ * value `bit` (SDM vol. 2, 3.1.1, "Bit(BitBase, BitOffset)"). `width` is 2, 4 or 8.
  */
 int64_t x86_bit_distance(unsigned width, uint64_t bit);

@@ -16,7 +16,8 @@
 
 #define RANDOM_STRINGS 1500000u // in each mode
 
-// Which mnemonics of Zydis are ours. Zydis has two instructions MOVSD and CMPSD each, string and SSE.
+// Which mnemonics of Zydis are ours. Zydis has two instructions MOVSD and CMPSD each, string and
+// SSE.
 static const struct Mnemonic {
     ZydisMnemonic mnemonic;
     X86Operation operation;
@@ -226,8 +227,8 @@ static const ZydisDecodedOperand *register_operand(const Oracle *o)
     return NULL;
 }
 
-// Zydis before 2026 takes base 5 with mod 0 for R13D when there is REX.B (its issue 592). The SDM has no
-// base there (vol. 2, table 2-5), nor have GNU binutils.
+// Zydis 4.0 takes base 5 with mod 0 for R13D when there is REX.B (its issue 592). The SDM
+// has no base there (vol. 2, table 2-5), nor have GNU binutils.
 static void correct_base(const Oracle *o, X86Memory *memory)
 {
     if (memory->address_size == 4 && o->insn.raw.modrm.mod == 0 && o->insn.raw.sib.base == 5) {
