@@ -42,29 +42,42 @@ DEVICE_TYPES = {TYPE_INTERRUPT_CONTROLLER: "interrupt controller", TYPE_CONSOLE:
                 TYPE_SCRATCH: "scratch page, for tests"}
 REDISTRIBUTOR_STRIDE = 0x20000
 
+LINUX_MAGIC_AT = 0x38  # of an Image
+LINUX_HEADER_SIZE = 64
+
 
 @dataclasses.dataclass(frozen=True)
 class Board:
     """What the hypervisor presents to the VMs of one architecture (axvm/src/machine)."""
     linux_format: str
-    linux_magic: bytes  # at LINUX_MAGIC_AT of an Image
+    linux_magic: bytes
     controller: tuple  # (address, length), what a VM gets whose emu_devices is empty
-    console: tuple
+    console: tuple | None  # None: it is at ports, and no other set of devices can be described
     irqs: range  # of devices
+    elf_machines: tuple  # e_machine
     redistributors: int | None = None  # their address, where there are any
+    linux_magic_at: int = LINUX_MAGIC_AT
+    linux_header_size: int = LINUX_HEADER_SIZE
 
 
 BOARDS = {
     "aarch64": Board("linux-arm64", b"ARM\x64", (0x08000000, 0x10000), (0x09000000, PAGE), range(32, MAX_IRQ + 1),
-                     redistributors=0x080A0000),
-    "riscv64": Board("linux-riscv64", b"RSC\x05", (0x0C000000, 0x600000), (0x10000000, PAGE), range(1, MAX_IRQ + 1)),
+                     (183,), redistributors=0x080A0000),
+    "riscv64": Board("linux-riscv64", b"RSC\x05", (0x0C000000, 0x600000), (0x10000000, PAGE), range(1, MAX_IRQ + 1),
+                     (243,)),
+    # The IOAPIC, and in the pages behind it, up to their own, the local APICs.
+    "x86_64": Board("bzimage", b"HdrS", (0xFEC00000, 0x201000), None, range(0), (3, 62), linux_magic_at=0x202,
+                    linux_header_size=0x26C),
 }
 DEFAULT_ARCH = "aarch64"
-FORMATS = ("auto", *(board.linux_format for board in BOARDS.values()), "raw")
+FORMATS = ("auto", *(board.linux_format for board in BOARDS.values()), "multiboot", "elf", "raw")
+# The hypervisor reads in the image where it goes, and checks that it may.
+SELF_PLACED = ("bzimage", "multiboot", "elf")
 
-LINUX_MAGIC_AT, LINUX_MAGIC_SIZE = 0x38, 4
-LINUX_HEADER_SIZE = 64
 LINUX_BASE_ALIGN = 2 << 20
+
+ELF_MAGIC, ELF_MACHINE_AT = b"\x7fELF", 18
+MULTIBOOT_MAGIC, MULTIBOOT_SEARCH = 0x1BADB002, 8192
 
 
 class BundleError(Exception):
@@ -276,11 +289,11 @@ class Span:
 
 @dataclasses.dataclass(frozen=True)
 class Image:
-    """A file's content, and as what it is to be loaded."""
+    """A file's content, and as what it is to be loaded; load_size None: the hypervisor finds out."""
     data: bytes
-    load_size: int
-    text_offset: int
-    is_linux: bool
+    load_size: int | None
+    text_offset: int = 0
+    is_linux: bool = False
 
 
 class Vm:
@@ -329,7 +342,8 @@ class Vm:
         board, redistributors_size = self._board, REDISTRIBUTOR_STRIDE * self.base["cpu_num"]
         if not self.devices["emu_devices"]:
             yield "emu_devices", Span(*board.controller, "default interrupt controller")
-            yield "emu_devices", Span(*board.console, "default console")
+            if board.console is not None:
+                yield "emu_devices", Span(*board.console, "default console")
             if board.redistributors is not None:
                 yield "emu_devices", Span(board.redistributors, redistributors_size, "default redistributors")
         for device in self.devices["emu_devices"]:
@@ -369,6 +383,9 @@ class Vm:
         if kind not in DEVICE_TYPES:
             known = ", ".join(f"{number:#x} ({text})" for number, text in DEVICE_TYPES.items())
             raise FieldError("devices", "emu_devices", f"device '{name}': type {kind:#x} is none of {known}")
+        if self._board.console is None:
+            raise FieldError("devices", "emu_devices", f"device '{name}': a VM of {self.arch} always has the same "
+                             "devices; leave the list empty")
         if kind == TYPE_INTERRUPT_CONTROLLER:
             self._check_controller(name, length, config)
         irqs = self._board.irqs
@@ -399,21 +416,29 @@ class Vm:
 
     def _kernel_image(self):
         data = self._read("kernel_path")
-        found = linux_format(data)
+        found = format_of(data)
         wanted = self.kernel["image_format"]
-        if wanted == "auto" and found and found != self._board.linux_format:
+        if wanted == "auto" and found and self.arch not in archs_of_format(found):
             raise FieldError("kernel", "kernel_path", f"{self.kernel['kernel_path']} is a {found} Image, "
                              f"and the VM's architecture is {self.arch}")
-        if wanted not in ("auto", "raw", self._board.linux_format):
+        if self.arch not in archs_of_format(wanted):
             raise FieldError("kernel", "image_format", f"{wanted!r} is none for a VM of {self.arch}")
-        if wanted == self._board.linux_format and found != wanted:
+        if wanted not in ("auto", "raw") and found != wanted:
             raise FieldError("kernel", "kernel_path", f"{self.kernel['kernel_path']} is no {wanted} Image")
-        if found and wanted != "raw":
-            text_offset, image_size = struct.unpack_from("<QQ", data, 8)
-            return Image(data, max(image_size, len(data)), text_offset, True)
-        if self.kernel["kernel_load_addr"] is None:
-            raise FieldError("kernel", "kernel_load_addr", "is missing: a kernel that is no Linux Image needs it")
-        return Image(data, len(data), 0, False)
+        if wanted == "raw" or not found:
+            if self.kernel["kernel_load_addr"] is None:
+                raise FieldError("kernel", "kernel_load_addr", "is missing: a kernel that is no Linux Image needs it")
+            return Image(data, len(data))
+        return self._placed_image(data, found)
+
+    def _placed_image(self, data, found):
+        if found == "elf" and elf_machine(data) not in self._board.elf_machines:
+            raise FieldError("kernel", "kernel_path", f"{self.kernel['kernel_path']} is an ELF file for another "
+                             f"architecture than {self.arch}")
+        if found in SELF_PLACED:
+            return Image(data, None)
+        text_offset, image_size = struct.unpack_from("<QQ", data, 8)
+        return Image(data, max(image_size, len(data)), text_offset, True)
 
     def _ramdisk(self):
         if self.kernel["ramdisk_path"] is None:
@@ -430,17 +455,27 @@ class Vm:
         return Span(load, self.image.load_size, "kernel")
 
     def _check_placement(self):
+        self._check_entry()
+        if self.image.load_size is None:
+            if self.ramdisk is not None and self.kernel["ramdisk_load_addr"] is not None:
+                self._inside_memory(self._fixed_ramdisk(), "ramdisk_load_addr")
+            return
         kernel = self._kernel_span()
         home = self._inside_memory(kernel, "kernel_load_addr" if self.kernel["kernel_load_addr"] is not None
                                    else "kernel_path")
         if self.image.is_linux and (kernel.start - self.image.text_offset) % LINUX_BASE_ALIGN:
             raise FieldError("kernel", "kernel_load_addr", f"{kernel.start:#x} is not a multiple of 2 MiB plus the "
                              f"Image's text_offset {self.image.text_offset:#x}")
+        if self.ramdisk is not None:
+            self._check_ramdisk(kernel, home)
+
+    def _check_entry(self):
         entry = self.kernel["entry_point"]
         if entry is not None and not any(Span(entry, 1, "").inside(region) for region in self.regions()):
             raise FieldError("kernel", "entry_point", f"{entry:#x} is outside the VM's memory")
-        if self.ramdisk is not None:
-            self._check_ramdisk(kernel, home)
+
+    def _fixed_ramdisk(self):
+        return Span(self.kernel["ramdisk_load_addr"], len(self.ramdisk), "ramdisk")
 
     def _check_ramdisk(self, kernel, home):
         address = self.kernel["ramdisk_load_addr"]
@@ -450,7 +485,7 @@ class Vm:
                 raise FieldError("kernel", "ramdisk_path", f"ramdisk of {len(self.ramdisk):#x} bytes does not fit "
                                  f"into {home} beside the kernel")
             return
-        ramdisk = Span(address, len(self.ramdisk), "ramdisk")
+        ramdisk = self._fixed_ramdisk()
         self._inside_memory(ramdisk, "ramdisk_load_addr")
         if ramdisk.overlaps(kernel):
             raise FieldError("kernel", "ramdisk_load_addr", f"{ramdisk} overlaps {kernel}")
@@ -462,14 +497,36 @@ class Vm:
         return home
 
 
-def linux_format(data):
-    """The image_format of a file with the header of a Linux Image, else None."""
-    magic = data[LINUX_MAGIC_AT:LINUX_MAGIC_AT + LINUX_MAGIC_SIZE] if len(data) >= LINUX_HEADER_SIZE else b""
-    return next((board.linux_format for board in BOARDS.values() if board.linux_magic == magic), None)
+def format_of(data):
+    """The image_format that a file's headers tell, else None."""
+    for board in BOARDS.values():
+        at, magic = board.linux_magic_at, board.linux_magic
+        if len(data) >= board.linux_header_size and data[at:at + len(magic)] == magic:
+            return board.linux_format
+    if is_multiboot(data):
+        return "multiboot"
+    return "elf" if data.startswith(ELF_MAGIC) and len(data) >= LINUX_HEADER_SIZE else None
+
+
+def is_multiboot(data):
+    head = data[:MULTIBOOT_SEARCH]
+    words = struct.unpack(f"<{len(head) // 4}I", head[:len(head) // 4 * 4])
+    return any(magic == MULTIBOOT_MAGIC and not (magic + flags + checksum) & U32_MAX
+               for magic, flags, checksum in zip(words, words[1:], words[2:]))
+
+
+def elf_machine(data):
+    return struct.unpack_from("<H", data, ELF_MACHINE_AT)[0]
+
+
+def archs_of_format(image_format):
+    linux = [arch for arch, board in BOARDS.items() if board.linux_format == image_format]
+    return linux or (["x86_64"] if image_format == "multiboot" else list(BOARDS))
 
 
 def arch_of_format(image_format):
-    return next((arch for arch, board in BOARDS.items() if board.linux_format == image_format), DEFAULT_ARCH)
+    archs = archs_of_format(image_format)
+    return archs[0] if len(archs) == 1 else DEFAULT_ARCH
 
 
 def check_window(section, field, span):

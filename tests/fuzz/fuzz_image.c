@@ -55,6 +55,31 @@ static void check(const AxVMConfig *config, const AxImageInfo *info, const AxBoo
             !axvm_spans_overlap(ramdisk, fdt));
     require(fdt.base % 8 == 0);
     require((kernel.base - info->load_offset) % info->load_align == 0);
+    require(info->limit == 0 ||
+            (kernel.base + kernel.size <= info->limit && fdt.base + fdt.size <= info->limit &&
+             ramdisk.base + ramdisk.size <= info->limit));
+}
+
+static AxSpan in_memory(const AxImageSegment *segment)
+{
+    return (AxSpan){segment->offset, segment->memory_size};
+}
+
+static void check_segments(const AxImageInfo *info, uint64_t file_size)
+{
+    require(info->segment_count > 0 && info->segment_count <= AX_IMAGE_SEGMENTS_MAX);
+    require(info->entry_offset < info->memory_size);
+    for (uint32_t i = 0; i < info->segment_count; i++) {
+        const AxImageSegment *segment = &info->segments[i];
+
+        require(axvm_span_inside((AxSpan){segment->file_offset, segment->file_size},
+                                 (AxSpan){0, file_size}));
+        require(segment->file_size <= segment->memory_size);
+        require(axvm_span_inside(in_memory(segment), (AxSpan){0, info->memory_size}));
+        for (uint32_t j = 0; j < i; j++) {
+            require(!axvm_spans_overlap(in_memory(segment), in_memory(&info->segments[j])));
+        }
+    }
 }
 
 static void describe(AxVMConfig *config, const Head *head, const uint8_t *kernel, size_t size)
@@ -93,7 +118,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     describe(&config, &head, kernel, size);
     if (axvm_config_check(&config, NULL) == AX_OK &&
         axvm_image_probe(config.image_format, &config.kernel, &info, &why) == AX_OK) {
-        require(info.memory_size >= size);
+        check_segments(&info, size);
         if (axvm_boot_layout(&config, &info, &layout, &why) == AX_OK) {
             check(&config, &info, &layout);
         }

@@ -114,6 +114,106 @@ static void a_raw_image_goes_where_the_machine_wants_it(void **state)
     assert_error(create(), AX_ERANGE);
 }
 
+// For the machine of the fixture: text, and data of which the file has one byte of nine.
+static uint8_t *make_elf(void)
+{
+    static uint8_t elf[0x200];
+    static const uint64_t segments[2][7] = {
+        {UINT64_C(0x500000001), 0x100, 0, RAM + KIB(64), 8, 8, 8},
+        {UINT64_C(0x600000001), 0x110, 0, RAM + KIB(72), 1, 9, 8},
+    };
+    static const uint64_t words[] = {RAM + KIB(64) + 4, 0x40};
+
+    memset(elf, 0, sizeof(elf));
+    memset(elf + 0x100, 0x77, 0x100);
+    memcpy(elf, "\177ELF\2\1\1", 7);
+    elf[0x10] = 2;
+    elf[0x12] = AX_MACHINE_AARCH64;
+    memcpy(elf + 0x18, words, sizeof(words));
+    elf[0x36] = 56;
+    elf[0x38] = 2;
+    memcpy(elf + 0x40, segments, sizeof(segments));
+    fx.config.kernel = (AxBlob){elf, sizeof(elf)};
+    return elf;
+}
+
+static void an_image_in_pieces_is_loaded_piece_by_piece(void **state)
+{
+    static const uint8_t text[] = {0x77, 0x77, 0x77, 0x77, 0x77, 0x77, 0x77, 0x77, 0};
+    static const uint8_t data[] = {0x77, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t dirt[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+
+    (void)state;
+    make_elf();
+    assert_error(create(), AX_OK);
+    assert_int_equal(fx.vm.layout.kernel.value, RAM + KIB(64));
+    assert_int_equal(fake_reg(fake(0), AX_REG_PC), RAM + KIB(64) + 4);
+    assert_guest_holds(ax_gpa(RAM + KIB(64)), text, sizeof(text));
+    assert_guest_holds(ax_gpa(RAM + KIB(72)), data, sizeof(data));
+    // Loaded again, also over what was there.
+    assert_error(axvm_copy_to_guest(&fx.vm.memory, ax_gpa(RAM + KIB(72)), dirt, sizeof(dirt)),
+                 AX_OK);
+    assert_error(axvm_stop(&fx.vm, AX_VM_STOP_HOST), AX_OK);
+    assert_error(axvm_reset(&fx.vm, &fx.why), AX_OK);
+    assert_guest_holds(ax_gpa(RAM + KIB(72)), data, sizeof(data));
+}
+
+static void images_of_other_architectures_are_refused(void **state)
+{
+    static const struct {
+        uint16_t machine;
+        uint16_t image;
+        AxError error;
+    } cases[] = {
+        {AX_MACHINE_AARCH64, AX_MACHINE_RISCV, AX_ENOTSUP},
+        {AX_MACHINE_AARCH64, AX_MACHINE_X86_64, AX_ENOTSUP},
+        {AX_MACHINE_RISCV, AX_MACHINE_RISCV, AX_OK},
+        {AX_MACHINE_X86_64, AX_MACHINE_X86_64, AX_OK},
+        {AX_MACHINE_X86_64, AX_MACHINE_I386, AX_OK},
+        {AX_MACHINE_I386, AX_MACHINE_X86_64, AX_ENOTSUP},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        tear_down(state);
+        set_up(state);
+        fx.machine.image_machine = cases[i].machine;
+        make_elf()[0x12] = (uint8_t)cases[i].image;
+        assert_error(create(), cases[i].error);
+        assert_int_equal(fx.why == NULL, cases[i].error == AX_OK);
+    }
+}
+
+static void a_command_line_that_is_longer_than_the_kernel_takes_is_refused(void **state)
+{
+    static uint8_t bzimage[0x1000];
+    static const struct {
+        uint32_t room;
+        AxError error;
+    } cases[] = {{8, AX_ERANGE}, {9, AX_OK}};
+
+    memset(bzimage, 0, sizeof(bzimage));
+    bzimage[0x1fe] = 0x55;
+    bzimage[0x1ff] = 0xaa;
+    bzimage[0x201] = 0x3a;
+    memcpy(bzimage + 0x202, "HdrS\6\2", 6);
+    bzimage[0x211] = 1;
+    bzimage[0x22f] = 0x7f;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        tear_down(state);
+        set_up(state);
+        fx.machine.image_machine = AX_MACHINE_X86_64;
+        fx.config.kernel = (AxBlob){bzimage, sizeof(bzimage)};
+        fx.config.memory[0] = (AxVMMemory){ax_gpa(0), MIB(2), AX_MAP_RIGHTS, AX_MAP_TYPE_ALLOC};
+        fx.config.memory_count = 1;
+        memcpy(fx.config.cmdline, "root=/abc", 10);
+        bzimage[0x238] = (uint8_t)cases[i].room;
+        assert_error(create(), cases[i].error);
+        if (cases[i].error != AX_OK) {
+            assert_non_null(strstr(fx.why, "cmdline"));
+        }
+    }
+}
+
 static void spoil_isa(void)
 {
     fx.params.host_isa = "";
@@ -509,6 +609,9 @@ int main(void)
         VM_TEST(a_new_vm_is_loaded_and_its_first_vcpu_ready),
         VM_TEST(what_cpus_can_and_count_is_for_the_machine_to_describe),
         VM_TEST(a_raw_image_goes_where_the_machine_wants_it),
+        VM_TEST(an_image_in_pieces_is_loaded_piece_by_piece),
+        VM_TEST(images_of_other_architectures_are_refused),
+        VM_TEST(a_command_line_that_is_longer_than_the_kernel_takes_is_refused),
         VM_TEST(images_may_be_absent),
         VM_TEST(each_mistake_is_named_and_leaves_nothing),
         VM_TEST(each_failing_allocation_leaves_nothing),

@@ -267,7 +267,7 @@ class FieldErrors(Fixture):
         ("kernel", "entry_point", 0x1000, "0x1000", "outside"),
         ("kernel", "entry_point", -4, "outside"),
         ("kernel", "image_location", "disk", "fs", "memory"),
-        ("kernel", "image_format", "elf", "auto", "linux-arm64", "raw"),
+        ("kernel", "image_format", "uimage", "auto", "linux-arm64", "elf", "raw"),
         ("kernel", "kernel_path", 7, "string"),
         ("kernel", "kernel_path", "missing", "missing", "No such file"),
         ("kernel", "kernel_path", ".", "directory"),
@@ -361,6 +361,78 @@ class FieldErrors(Fixture):
         path = self.folder / "vm.toml"
         path.write_text("base = 5\n")
         self.assert_error("[base]", "table", words=[path])
+
+
+def bzimage():
+    header = bytearray(0x800)
+    header[0x202:0x206] = b"HdrS"
+    return bytes(header)
+
+
+def elf(machine):
+    return b"\x7fELF\2\1\1".ljust(16, b"\0") + struct.pack("<HH", 2, machine) + bytes(0x100)
+
+
+def multiboot():
+    return bytes(0x40) + struct.pack("<III", 0x1BADB002, 3, 0x100000000 - 0x1BADB002 - 3) + bytes(0x40)
+
+
+class ImagesThatPlaceThemselves(Fixture):
+    """Formats whose headers the hypervisor reads."""
+
+    def setUp(self):
+        super().setUp()
+        self.document["kernel"].update(kernel_path="kernel", memory_regions=[[0, 64 * MIB, 7, 0]])
+
+    def words(self, arch):
+        return self.toml(), "--arch", arch
+
+    def test_kernels_for_x86_need_no_address(self):
+        for data, image_format in ((bzimage(), "bzimage"), (multiboot(), "multiboot"), (elf(62), "elf"), (elf(3), "elf")):
+            self.write("kernel", data)
+            for said in ("auto", image_format):
+                self.set("kernel", "image_format", said)
+                _, root = self.bundle(*self.words("x86_64"))
+                self.assertEqual(root.children[0].props["image-format"], fdt.string(said))
+                self.assertNotIn("kernel-load-addr", root.children[0].props)
+
+    def test_formats_of_x86_name_the_architecture(self):
+        for data, image_format in ((bzimage(), "bzimage"), (multiboot(), "multiboot")):
+            self.write("kernel", data)
+            self.set("kernel", "image_format", image_format)
+            self.bundle()
+            self.output.unlink()
+            self.assert_error("image_format", image_format, "riscv64", words=self.words("riscv64"))
+
+    def test_an_elf_file_is_for_one_architecture(self):
+        for machine, fits in ((183, "aarch64"), (243, "riscv64"), (62, "x86_64")):
+            self.write("kernel", elf(machine))
+            self.document["kernel"]["memory_regions"] = [[RISCV_RAM, 64 * MIB, 7, 0]]
+            for arch in ("aarch64", "riscv64", "x86_64"):
+                if arch == fits:
+                    self.bundle(*self.words(arch))
+                    self.output.unlink()
+                else:
+                    self.assert_error("kernel_path", "another architecture", arch, words=self.words(arch))
+
+    def test_a_file_of_another_format_is_an_error(self):
+        self.write("kernel", elf(62))
+        self.set("kernel", "image_format", "bzimage")
+        self.assert_error("[kernel] kernel_path", "no bzimage Image")
+
+    def test_a_ramdisk_must_be_in_memory(self):
+        self.write("kernel", bzimage())
+        self.document["kernel"].update(image_format="bzimage", ramdisk_load_addr=64 * MIB)
+        self.assert_error("[kernel] ramdisk_load_addr", "not inside one memory region")
+
+    def test_the_devices_of_a_pc_are_always_the_same(self):
+        self.write("kernel", bzimage())
+        self.set("kernel", "image_format", "bzimage")
+        self.set("devices", "emu_devices", [["uart", 0x10000000, 0x1000, 4, 2]])
+        self.assert_error("[devices] emu_devices", "always has the same devices")
+        self.set("devices", "emu_devices", [])
+        self.set("kernel", "memory_regions", [[0xFEC00000, MIB, 7, 0]])
+        self.assert_error("emu_devices", "default interrupt controller")
 
 
 class ImageErrors(Fixture):
