@@ -3,9 +3,11 @@
 import dataclasses
 import functools
 import re
+import subprocess
 
 import driver
 import expectations as expected
+import gdbstub
 import machine
 import mkbundle
 import system_cases
@@ -234,6 +236,32 @@ def run_two_selftests(arch, pcpus, image):
                 console.fail(f"{name} does not say that its checks passed")
 
 
+def symbols(image, *names):
+    listed = subprocess.run(["nm", "--format=posix", image.with_suffix(".elf")], check=True,
+                            capture_output=True, text=True).stdout
+    return [int(re.search(rf"^{name} \S (\w+)", listed, re.M)[1], 16) for name in names]
+
+
+def run_second_boot(arch, image):
+    """OpenSBI 1.1 may let a hart that is started go before it has stored where to: to the boot entry."""
+    boot, second = symbols(image, "_start", "secondary_start")
+    port = driver.scratch(f"{arch}-second-boot.socket")
+    port.unlink(missing_ok=True)
+    with emulator("second-boot", arch, image, TIMEOUT, None, 3, options="axvm.guest=hello",
+                  extra=gdbstub.options(port)) as console:
+        with gdbstub.Debugger(port) as debugger:
+            for _ in range(2):
+                debugger.run_to(second)
+                debugger.write(gdbstub.A1, 0)
+                debugger.write(gdbstub.PC, boot)
+                debugger.run_to(second)
+                debugger.step()
+            debugger.let_go()
+        check_end(console)
+        if re.search("does not start", console.text):
+            console.fail("a CPU did not start")
+
+
 def run_prompt(arch, program, image):
     """What one of several guests writes without ending the line is seen all the same."""
     path = bundle("prompt", Vm(arch, program), Vm(arch, BOARDS[arch].POWER_OFF))
@@ -261,5 +289,7 @@ def cases(arch):
         yield f"self-test with {vcpus} vCPUs on {pcpus} CPUs", bind(run_selftest, arch, vcpus, pcpus)
     yield "prompt of a guest that waits", bind(run_prompt, arch, board.ASKS_AND_WAITS)
     yield "prompt of a guest that loops", bind(run_prompt, arch, board.ASKS_AND_LOOPS)
+    if arch == "riscv64":
+        yield "harts that start at the boot entry", bind(run_second_boot, arch)
     for pcpus in (1, 4):
         yield f"two self-tests at once on {pcpus} CPUs", bind(run_two_selftests, arch, pcpus)
