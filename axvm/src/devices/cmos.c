@@ -4,7 +4,6 @@
 #include "isa.h"
 #include "ticks.h"
 
-#include <assert.h>
 #include <string.h>
 
 #define NEVER    AX_CLOCK_NEVER
@@ -54,8 +53,8 @@
 #define PORT_INDEX UINT64_C(0)
 #define FLOATING   0xffu
 
-static_assert(C_PF == B_PIE && C_AF == B_AIE && C_UF == B_UIE,
-              "each flag of register C is enabled by the same bit of register B");
+_Static_assert(C_PF == B_PIE && C_AF == B_AIE && C_UF == B_UIE,
+               "each flag of register C is enabled by the same bit of register B");
 
 // Data sheet, "Update Cycle": UIP rises 244 us before a cycle of 1984 us.
 #define UPDATE_NS   UINT64_C(2228000)

@@ -505,8 +505,8 @@ void axvm_i8259_init(AxI8259 *pic, AxIrqLine output)
 void axvm_i8259_reset(AxI8259 *pic)
 {
     ax_lock(&pic->lock);
-    pic->chips[MASTER] = (AxI8259Chip){.lowest = INPUTS - 1, .cascade = bit_of(CASCADE_INPUT)};
-    pic->chips[SLAVE] = (AxI8259Chip){.lowest = INPUTS - 1};
+    pic->chips[MASTER] = (AxI8259Chip){.cascade = bit_of(CASCADE_INPUT)};
+    pic->chips[SLAVE] = (AxI8259Chip){0};
     update(pic);
     ax_unlock(&pic->lock);
 }
