@@ -370,7 +370,7 @@ _Static_assert(sizeof(protected_gdt) == sizeof(long_gdt), "one limit for both");
 #define PAGE_LARGE 0x083u // and of 2 MiB
 #define ENTRIES    512u
 #define LARGE_SIZE (UINT64_C(2) << 20)
-#define GIB_COUNT  4u
+#define GIB_COUNT  UINT64_C(4)
 
 static void put_entry(const Block *block, uint64_t table, uint64_t index, uint64_t entry)
 {
