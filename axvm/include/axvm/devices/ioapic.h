@@ -34,7 +34,7 @@ typedef enum AxApicMode {
 typedef struct AxApicMessage {
     AxApicMode mode;
     bool logical; /* `destination` is a set of logical destinations, else one physical APIC ID */
-    bool level;   /* answered by axvm_ioapic_eoi(); never with NMI, INIT, EXTINT */
+    bool level;   /* answered by axvm_ioapic_eoi(); only fixed and lowest priority */
     uint8_t destination;
     uint8_t vector;
 } AxApicMessage;
