@@ -6,6 +6,7 @@
 #include "cpu.h"
 #include "exit.h"
 #include "fault.h"
+#include "hostinfo_fdt.h"
 #include "layout.h"
 #include "log.h"
 #include "plic.h"
@@ -46,7 +47,7 @@ AxPCpuId hal_this_pcpu(void *ctx)
     return this_pcpu();
 }
 
-uint64_t platform_cpu_number(void)
+static uint64_t cpu_number(void)
 {
     uint64_t tp;
 
@@ -54,9 +55,12 @@ uint64_t platform_cpu_number(void)
     return tp;
 }
 
-bool platform_read(HostInfo *info, const void *fdt, const char **why)
+const char platform_source[] = "device tree";
+
+bool platform_read(HostInfo *info, const void *boot, const char **why)
 {
-    return riscv64_board_read(&board, info, fdt, why);
+    return hostinfo_read_fdt(info, boot, cpu_number(), why) &&
+           riscv64_board_read(&board, info, boot, why);
 }
 
 static void map_device(Range range, const char *name)
@@ -100,7 +104,7 @@ void platform_init(const HostInfo *info)
 
 void platform_init_pcpu(const HostInfo *info)
 {
-    const AxPCpuId pcpu = hostinfo_find_cpu(info, platform_cpu_number());
+    const AxPCpuId pcpu = hostinfo_find_cpu(info, cpu_number());
 
     __asm__ volatile("mv tp, %0" : : "r"((uint64_t)pcpu) : "memory");
     plic_init_pcpu(&board, pcpu, info->cpus[pcpu]);
