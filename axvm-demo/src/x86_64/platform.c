@@ -64,20 +64,6 @@ AxPCpuId hal_this_pcpu(void *ctx)
     return this_pcpu();
 }
 
-bool platform_read(HostInfo *info, const void *boot, const char **why)
-{
-    uart_init();
-    if (!x86_64_board_read(&board, info, (uintptr_t)boot, apic_id(), mmu_read, why)) {
-        return false;
-    }
-    info->counter_hz = tsc_measure();
-    if (info->counter_hz == 0 || info->counter_hz >= TSC_HZ_MAX) {
-        *why = "neither the 8254 nor CPUID tells the frequency of the TSC";
-        return false;
-    }
-    return true;
-}
-
 static void map_device(uint64_t base, const char *name)
 {
     if (base != 0 && !platform_map(base, PAGE_SIZE, true)) {
@@ -92,6 +78,22 @@ static void map_devices(void)
     map_device(board.acpi.lapic, "local APIC");
     map_device(board.acpi.ioapic, "IOAPIC");
     map_device(control->io ? 0 : control->addr, "sleep control register");
+}
+
+bool platform_read(HostInfo *info, const void *boot, const char **why)
+{
+    uart_init();
+    if (!x86_64_board_read(&board, info, (uintptr_t)boot, apic_id(), mmu_read, why)) {
+        return false;
+    }
+    map_devices();
+    exit_use_acpi(&board.acpi);
+    info->counter_hz = tsc_measure();
+    if (info->counter_hz == 0 || info->counter_hz >= TSC_HZ_MAX) {
+        *why = "neither the 8254 nor CPUID tells the frequency of the TSC";
+        return false;
+    }
+    return true;
 }
 
 static uint64_t clock_ticks(void)
@@ -125,8 +127,6 @@ void platform_init(const HostInfo *info)
     tsc_shift = info->counter_hz >> 32 != 0 ? TSC_SHIFT_FAST : 0;
     clock_hz = info->counter_hz >> tsc_shift;
     host_clock = clock_of(clock_hz);
-    map_devices();
-    exit_use_acpi(&board.acpi);
     apic_init(&board.acpi);
     platform_init_pcpu(info);
     timer_hz = apic_has_deadline() ? 0 : measure_timer();

@@ -191,7 +191,7 @@ multiboot_header:
     .long   -(MULTIBOOT_HEADER + MULTIBOOT_FLAGS)
     .long   multiboot_header
     .long   image_start
-    .long   image_bss               // end of what is in the file
+    .long   0                       // all of the file
     .long   image_end
     .long   _start
 
