@@ -124,7 +124,7 @@ static const char *read_start_map(HostInfo *info, const StartInfo *start, Memory
         !each_start_entry(info, start, read, remove_entry)) {
         return "the memory map of start_info is bad or has too many pieces";
     }
-    return NULL;
+    return info->memory.count == 0 ? "the memory map has no RAM" : NULL;
 }
 
 // An entry may be longer than the fields known here.
@@ -157,7 +157,7 @@ static const char *read_multiboot_map(HostInfo *info, const MultibootInfo *boot,
         !each_multiboot_entry(info, boot, read, remove_entry)) {
         return "the memory map of the Multiboot information is bad or has too many pieces";
     }
-    return NULL;
+    return info->memory.count == 0 ? "the memory map has no RAM" : NULL;
 }
 
 static const char *read_cmdline(HostInfo *info, uint64_t addr, MemoryRead read)
@@ -256,9 +256,6 @@ bool x86_64_bootinfo_read(HostInfo *info, uint64_t *rsdp, uint64_t addr, MemoryR
         *why = read_start_info(info, rsdp, addr, read);
     } else {
         *why = read_multiboot(info, addr, read);
-    }
-    if (*why == NULL && info->memory.count == 0) {
-        *why = "the memory map has no RAM";
     }
     if (*why == NULL && !ranges_add(&info->reserved, 0, LOW_MEMORY_SIZE)) {
         *why = "memory is cut into too many pieces";
