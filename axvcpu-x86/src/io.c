@@ -20,19 +20,41 @@ static const struct {
     uint8_t segment;
 } overrides[] = {{0x26, 0}, {0x2e, 1}, {0x36, 2}, {0x3e, 3}, {0x64, 4}, {0x65, 5}};
 
-// The last one counts. What is no prefix ends them: the opcode of OUTS, 6E or 6F.
-static unsigned outs_segment(const X86VCpu *vcpu)
+#define PREFIX_ADDRESS_SIZE 0x67
+
+static unsigned default_address_size(const X86VCpu *vcpu)
+{
+    if (x86_is_64bit(vcpu)) {
+        return 8;
+    }
+    return (x86_read(vcpu, X86_FIELD_CS_ATTRIBUTES) & SEGMENT_BIG) != 0 ? 4 : 2;
+}
+
+static unsigned other_address_size(unsigned size)
+{
+    return size == 4 ? 2 : 4;
+}
+
+// Segment of OUTS and address size by the prefixes: not every processor tells (QEMU 7.2 does neither).
+// The last override counts. What is no prefix ends them: the opcode, 6C to 6F.
+static void look_at_prefixes(X86VCpu *vcpu)
 {
     uint8_t bytes[15];
     const size_t count = x86_fetch(vcpu, bytes);
-    unsigned segment = SEGMENT_DS;
+    unsigned size = default_address_size(vcpu);
 
-    for (size_t at = 0; at < count && (bytes[at] & 0xfe) != 0x6e; at++) {
+    vcpu->exit.io.segment = SEGMENT_DS;
+    for (size_t at = 0; at < count && (bytes[at] & 0xfc) != 0x6c; at++) {
         for (size_t i = 0; i < sizeof(overrides) / sizeof(overrides[0]); i++) {
-            segment = overrides[i].prefix == bytes[at] ? overrides[i].segment : segment;
+            if (overrides[i].prefix == bytes[at]) {
+                vcpu->exit.io.segment = overrides[i].segment;
+            }
+        }
+        if (bytes[at] == PREFIX_ADDRESS_SIZE) {
+            size = other_address_size(default_address_size(vcpu));
         }
     }
-    return segment;
+    vcpu->exit.io.address_size = (uint8_t)size;
 }
 
 static uint64_t element_address(const X86VCpu *vcpu)
@@ -40,7 +62,7 @@ static uint64_t element_address(const X86VCpu *vcpu)
     const bool in = vcpu->exit.io.in;
     const uint64_t offset = vcpu->regs.gpr[in ? RDI : RSI] & address_mask(vcpu);
 
-    return x86_segment_base(vcpu, in ? SEGMENT_ES : outs_segment(vcpu)) + offset;
+    return x86_segment_base(vcpu, in ? SEGMENT_ES : vcpu->exit.io.segment) + offset;
 }
 
 static void put_address(X86VCpu *vcpu, unsigned n, uint64_t value)
@@ -87,6 +109,7 @@ static X86Next handle_string(X86VCpu *vcpu, AxVCpuExit *exit)
     uint64_t data = 0;
     X86Fault fault;
 
+    look_at_prefixes(vcpu);
     if (count_is_through(vcpu)) {
         x86_advance(vcpu, vcpu->exit.length);
         return X86_RESUME;

@@ -95,7 +95,8 @@ typedef struct X86Exit {
         struct {
             uint16_t port;
             uint8_t width;
-            uint8_t address_size;
+            uint8_t address_size; /* of string forms, and segment of OUTS: by io.c */
+            uint8_t segment;
             bool in;
             bool string;
             bool repeat;

@@ -413,7 +413,6 @@ static void decode_io(const Vmcb *vmcb, X86Exit *exit)
 
     exit->io.port = (uint16_t)(info >> IOIO_PORT_SHIFT);
     exit->io.width = (uint8_t)((info >> IOIO_WIDTH_SHIFT) & 7);
-    exit->io.address_size = (uint8_t)(((info >> IOIO_ADDRESS_SHIFT) & 7) * 2);
     exit->io.in = (info & IOIO_IN) != 0;
     exit->io.string = (info & IOIO_STRING) != 0;
     exit->io.repeat = (info & IOIO_REP) != 0;

@@ -245,12 +245,11 @@ static_assert(sizeof(Vmcb) == 0x1000, "a page");
 #define VMEXIT_INVALID   UINT64_MAX
 
 // exit_info_1 of VMEXIT_IOIO
-#define IOIO_IN            X86_BIT(0)
-#define IOIO_STRING        X86_BIT(2)
-#define IOIO_REP           X86_BIT(3)
-#define IOIO_WIDTH_SHIFT   4 // bits 6:4: 1, 2 or 4 bytes
-#define IOIO_ADDRESS_SHIFT 7 // bits 9:7: 2, 4 or 8 bytes
-#define IOIO_PORT_SHIFT    16
+#define IOIO_IN          X86_BIT(0)
+#define IOIO_STRING      X86_BIT(2)
+#define IOIO_REP         X86_BIT(3)
+#define IOIO_WIDTH_SHIFT 4 // bits 6:4: 1, 2 or 4 bytes
+#define IOIO_PORT_SHIFT  16
 
 // exit_info_1 of VMEXIT_NPF: an error code of #PF, and
 #define NPF_WALK X86_BIT(33)
