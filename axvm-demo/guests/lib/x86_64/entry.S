@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Start of a guest CPU: from real mode through protected mode to 64-bit mode.
+#define CR0_START  0x80010033       // PG WP NE ET MP PE
+#define CR4_START  0x00000620       // OSXMMEXCPT OSFXSR PAE
+#define MSR_EFER   0xc0000080
+#define EFER_START 0x00000100       // LME
+#define PTE_TABLE  0x03
+#define PTE_BLOCK  0x83
+#define BLOCK_SIZE 0x200000
+
+    .section .text.entry, "ax"
+    .code16
+    .global guest_entry
+    .type guest_entry, @function
+guest_entry:
+    cli
+    cld
+    xorw    %ax, %ax
+    movw    %ax, %ds
+    lgdtl   guest_gdt_pointer
+    movl    %cr0, %eax
+    orb     $1, %al
+    movl    %eax, %cr0
+    ljmpl   $0x18, $guest_entry32
+    .size guest_entry, . - guest_entry
+
+    .code32
+guest_entry32:
+    movw    $0x10, %ax
+    movw    %ax, %ds
+    movw    %ax, %es
+    movw    %ax, %ss
+    movl    $guest_bss_start, %edi
+    movl    $guest_bss_end, %ecx
+    subl    %edi, %ecx
+    xorl    %eax, %eax
+    rep stosb
+    // The first GiB, identity.
+    movl    $guest_pdpt + PTE_TABLE, guest_pml4
+    movl    $guest_pd + PTE_TABLE, guest_pdpt
+    movl    $PTE_BLOCK, %eax
+    movl    $guest_pd, %edi
+1:  movl    %eax, (%edi)
+    addl    $8, %edi
+    addl    $BLOCK_SIZE, %eax
+    cmpl    $guest_pd + 4096, %edi
+    jb      1b
+    movl    $guest_pml4, %eax
+    movl    %eax, %cr3
+    movl    $CR4_START, %eax
+    movl    %eax, %cr4
+    movl    $MSR_EFER, %ecx
+    rdmsr
+    orl     $EFER_START, %eax
+    wrmsr
+    movl    $CR0_START, %eax
+    movl    %eax, %cr0
+    ljmp    $0x08, $guest_entry64
+
+    .code64
+guest_entry64:
+    movl    $guest_stack_top, %esp
+    xorl    %ebp, %ebp
+    call    guest_start
+2:  hlt
+    jmp     2b
+
+    .balign 8
+guest_gdt:
+    .quad   0
+    .quad   0x00af9b000000ffff      // 64-bit code
+    .quad   0x00cf93000000ffff      // data
+    .quad   0x00cf9b000000ffff      // 32-bit code
+guest_gdt_pointer:
+    .word   . - guest_gdt - 1
+    .long   guest_gdt
+
+    .bss
+    .balign 4096
+guest_pml4:
+    .skip   4096
+guest_pdpt:
+    .skip   4096
+guest_pd:
+    .skip   4096
+    .skip   16384
+guest_stack_top:
+    .section .note.GNU-stack, "", @progbits
