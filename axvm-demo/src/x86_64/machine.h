@@ -14,4 +14,6 @@
 #define MACHINE_HYPERCALLS UINT64_C(0)
 
 /* X(name, vCPUs): its built-in guests. guests/meson.build makes guest_<name> and guest_<name>_end. */
-#define MACHINE_GUESTS(X) X(hello, 1)
+#define MACHINE_GUESTS(X) \
+    X(selftest, 1)        \
+    X(hello, 1)

@@ -32,10 +32,95 @@ void guest_exit(uint64_t status)
     }
 }
 
-// Called by entry.S.
+// ---- exceptions and interrupts ----
+
+typedef struct Frame {
+    uint64_t gpr[15];
+    uint64_t vector;
+    uint64_t error;
+    uint64_t rip, cs, rflags, rsp, ss;
+} Frame;
+
+typedef struct Gate {
+    uint16_t offset_low;
+    uint16_t selector;
+    uint16_t type;
+    uint16_t offset_middle;
+    uint32_t offset_high;
+    uint32_t reserved;
+} Gate;
+
+#define CODE_SELECTOR  8
+#define GATE_INTERRUPT 0x8e00
+#define VECTOR_SIZE    16
+#define IRQ_FIRST      32
+
+extern const uint8_t guest_vectors[];
+void guest_trap(Frame *frame);
 void guest_start(void);
+
+volatile uint64_t guest_resume;
+volatile GuestFault guest_fault;
+static GuestIrqHandler irq_handler;
+static Gate idt[256] __attribute__((aligned(16)));
+
+void guest_irq_handler(GuestIrqHandler handler)
+{
+    irq_handler = handler;
+}
+
+static _Noreturn void die(const Frame *frame)
+{
+    uint64_t cr2;
+
+    __asm__ volatile("movq %%cr2, %0" : "=r"(cr2));
+    guest_printf("# unexpected vector %lu error 0x%lx rip 0x%lx cr2 0x%lx\n", frame->vector,
+                 frame->error, frame->rip, cr2);
+    guest_exit(2);
+}
+
+// Called by entry.S.
+void guest_trap(Frame *frame)
+{
+    if (frame->vector >= IRQ_FIRST && irq_handler != NULL) {
+        irq_handler((uint8_t)frame->vector);
+        return;
+    }
+    if (guest_resume == 0) {
+        die(frame);
+    }
+    guest_fault.taken = true;
+    guest_fault.vector = (uint8_t)frame->vector;
+    guest_fault.error = frame->error;
+    frame->rip = guest_resume;
+    guest_resume = 0;
+}
+
+static void load_idt(void)
+{
+    const struct __attribute__((packed)) {
+        uint16_t limit;
+        uint64_t base;
+    } pointer = {sizeof(idt) - 1, (uint64_t)idt};
+
+    for (uint32_t i = 0; i < 256; i++) {
+        const uint64_t handler = (uint64_t)guest_vectors + VECTOR_SIZE * i;
+
+        idt[i] = (Gate){
+            .offset_low = (uint16_t)handler,
+            .selector = CODE_SELECTOR,
+            .type = GATE_INTERRUPT,
+            .offset_middle = (uint16_t)(handler >> 16),
+            .offset_high = (uint32_t)(handler >> 32),
+        };
+    }
+    __asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+// Called by entry.S.
 void guest_start(void)
 {
+    load_idt();
     guest_main();
     guest_finish();
 }

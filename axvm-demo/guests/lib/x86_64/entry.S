@@ -6,7 +6,11 @@
 #define EFER_START 0x00000100       // LME
 #define PTE_TABLE  0x03
 #define PTE_BLOCK  0x83
+#define PTE_DEVICE 0x9b             // P W PWT PCD PS
 #define BLOCK_SIZE 0x200000
+
+#define LAPIC_BLOCK 0xfee00000
+#define LAPIC_INDEX 0x1f7
 
     .section .text.entry, "ax"
     .code16
@@ -45,6 +49,9 @@ guest_entry32:
     addl    $BLOCK_SIZE, %eax
     cmpl    $guest_pd + 4096, %edi
     jb      1b
+    // The local APIC.
+    movl    $guest_pd_high + PTE_TABLE, guest_pdpt + 8 * 3
+    movl    $LAPIC_BLOCK + PTE_DEVICE, guest_pd_high + 8 * LAPIC_INDEX
     movl    $guest_pml4, %eax
     movl    %eax, %cr3
     movl    $CR4_START, %eax
@@ -65,6 +72,38 @@ guest_entry64:
 2:  hlt
     jmp     2b
 
+// Vectors: all with an error code, some of them with 0.
+#define PUSH_ERROR_CODE 0x60227d00
+
+    .balign 16
+    .global guest_vectors
+guest_vectors:                      // 16 bytes each
+    .set    vector, 0
+    .rept   256
+    .balign 16
+    .if     vector >= 32 || (PUSH_ERROR_CODE >> (vector & 31) & 1) == 0
+    pushq   $0
+    .endif
+    pushq   $vector
+    jmp     guest_vector
+    .set    vector, vector + 1
+    .endr
+
+guest_vector:
+    .irp    reg, rax, rcx, rdx, rbx, rbp, rsi, rdi, r8, r9, r10, r11, r12, r13, r14, r15
+    pushq   %\reg
+    .endr
+    movq    %rsp, %rdi
+    movq    %rsp, %rbp
+    andq    $-16, %rsp
+    call    guest_trap
+    movq    %rbp, %rsp
+    .irp    reg, r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax
+    popq    %\reg
+    .endr
+    addq    $16, %rsp
+    iretq
+
     .balign 8
 guest_gdt:
     .quad   0
@@ -82,6 +121,8 @@ guest_pml4:
 guest_pdpt:
     .skip   4096
 guest_pd:
+    .skip   4096
+guest_pd_high:
     .skip   4096
     .skip   16384
 guest_stack_top:

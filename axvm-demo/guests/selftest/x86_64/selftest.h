@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function per part, in the order of main.c.
+#pragma once
+
+#include "arch.h"
+
+void test_memory(void);
+void test_timers(void);
