@@ -15,5 +15,5 @@
 
 /* X(name, vCPUs): its built-in guests. guests/meson.build makes guest_<name> and guest_<name>_end. */
 #define MACHINE_GUESTS(X) \
-    X(selftest, 1)        \
+    X(selftest, 2)        \
     X(hello, 1)

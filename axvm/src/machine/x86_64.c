@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The x86_64 board: a PC with a 16550 at COM1. Local APICs are in the vCPUs. */
+#include "../targets.h"
 #include "../why.h"
 #include "board.h"
 
@@ -15,6 +16,7 @@
 #define GPA_BITS 40u
 
 typedef struct Board {
+    AxVM *vm;
     AxNs16550a uart;
     AxScratch scratch;
 } Board;
@@ -43,6 +45,7 @@ static AxError init(void *state, AxVM *vm, AxConsoleSink sink, const char **why)
     Board *board = state;
     AxError error;
 
+    board->vm = vm;
     if (vm->counter_hz == 0) {
         return axvm_because(why, AX_EINVAL, "VM: counter_hz must be known");
     }
@@ -75,14 +78,43 @@ static void vcpu_reset(void *state, AxVCpuId id)
     (void)id;
 }
 
-// What the backend delivers between CPUs never comes here.
+// ---- interrupts between CPUs ----
+
+static bool is_named(const AxVMVCpu *vcpu, const AxVCpu *sender, const AxVCpuExit *exit)
+{
+    const bool self = &vcpu->vcpu == sender;
+
+    if (exit->ipi.to_all || exit->ipi.to_self) {
+        return self ? exit->ipi.to_self : exit->ipi.to_all;
+    }
+    return axvm_is_target(vcpu, exit->ipi.target_cpu, exit->ipi.target_list);
+}
+
+static bool is_on(const AxVMVCpu *vcpu)
+{
+    return atomic_load_explicit(&vcpu->power, memory_order_acquire) == AX_CPU_ON;
+}
+
+// A local APIC that nobody answers says so by nothing but a status that guests no longer read.
 static AxError send_ipi(void *state, AxVCpu *sender, const AxVCpuExit *exit)
 {
-    (void)state;
-    (void)sender;
-    (void)exit;
-    return AX_ENOTSUP;
+    const Board *board = state;
+
+    if (exit->reason != AX_EXIT_SEND_IPI) {
+        return AX_EINVAL;
+    }
+    for (uint32_t i = 0; i < board->vm->vcpu_count; i++) {
+        AxVMVCpu *target = &board->vm->vcpus[i];
+
+        if (is_named(target, sender, exit) && is_on(target)) {
+            // Invalid ones take interrupts no more.
+            (void)!axvcpu_inject_interrupt(&target->vcpu, exit->ipi.vector, AX_TRIGGER_EDGE);
+        }
+    }
+    return AX_OK;
 }
+
+// ---- console ----
 
 static bool console_input(void *state, uint8_t byte)
 {

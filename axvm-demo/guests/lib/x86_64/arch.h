@@ -5,6 +5,8 @@
 #include "guest.h"
 
 #define GUEST_UART_PORT 0x3f8
+#define GUEST_LOAD      0x8000 // guest.ld
+#define GUEST_CPUS      4u     // entry.S has stacks for so many
 
 static inline void port_write8(uint16_t port, uint8_t value)
 {
@@ -72,3 +74,6 @@ static inline uint32_t lapic_read(uint32_t offset)
 {
     return *(volatile uint32_t *)(GUEST_LAPIC + offset);
 }
+
+// Another CPU, by its APIC id, runs `program` and then halts. It need not be there.
+void guest_cpu_start(uint32_t cpu, void (*program)(void));

@@ -55,9 +55,15 @@ typedef struct Gate {
 #define VECTOR_SIZE    16
 #define IRQ_FIRST      32
 
+#define LAPIC_ICR      0x300
+#define LAPIC_ICR_HIGH 0x310
+#define ICR_INIT       0x4500
+#define ICR_STARTUP    0x4600
+
 extern const uint8_t guest_vectors[];
 void guest_trap(Frame *frame);
 void guest_start(void);
+void guest_cpu_main(uint32_t cpu);
 
 volatile uint64_t guest_resume;
 volatile GuestFault guest_fault;
@@ -103,6 +109,11 @@ static void load_idt(void)
         uint64_t base;
     } pointer = {sizeof(idt) - 1, (uint64_t)idt};
 
+    __asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+static void make_idt(void)
+{
     for (uint32_t i = 0; i < 256; i++) {
         const uint64_t handler = (uint64_t)guest_vectors + VECTOR_SIZE * i;
 
@@ -114,12 +125,30 @@ static void load_idt(void)
             .offset_high = (uint32_t)(handler >> 32),
         };
     }
-    __asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+static void (*cpu_programs[GUEST_CPUS])(void);
+
+void guest_cpu_start(uint32_t cpu, void (*program)(void))
+{
+    cpu_programs[cpu] = program;
+    lapic_write(LAPIC_ICR_HIGH, cpu << 24);
+    lapic_write(LAPIC_ICR, ICR_INIT);
+    lapic_write(LAPIC_ICR_HIGH, cpu << 24);
+    lapic_write(LAPIC_ICR, ICR_STARTUP | GUEST_LOAD >> 12);
+}
+
+// Called by entry.S.
+void guest_cpu_main(uint32_t cpu)
+{
+    load_idt();
+    cpu_programs[cpu]();
 }
 
 // Called by entry.S.
 void guest_start(void)
 {
+    make_idt();
     load_idt();
     guest_main();
     guest_finish();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Start of a guest CPU: from real mode through protected mode to 64-bit mode.
+// Start of a guest CPU, the first one or one that a start-up IPI sends here: from real mode through
+// protected mode to 64-bit mode.
 #define CR0_START  0x80010033       // PG WP NE ET MP PE
 #define CR4_START  0x00000620       // OSXMMEXCPT OSFXSR PAE
 #define MSR_EFER   0xc0000080
@@ -34,6 +35,8 @@ guest_entry32:
     movw    %ax, %ds
     movw    %ax, %es
     movw    %ax, %ss
+    cmpl    $0, guest_booted
+    jne     2f
     movl    $guest_bss_start, %edi
     movl    $guest_bss_end, %ecx
     subl    %edi, %ecx
@@ -52,7 +55,7 @@ guest_entry32:
     // The local APIC.
     movl    $guest_pd_high + PTE_TABLE, guest_pdpt + 8 * 3
     movl    $LAPIC_BLOCK + PTE_DEVICE, guest_pd_high + 8 * LAPIC_INDEX
-    movl    $guest_pml4, %eax
+2:  movl    $guest_pml4, %eax
     movl    %eax, %cr3
     movl    $CR4_START, %eax
     movl    %eax, %cr4
@@ -66,11 +69,22 @@ guest_entry32:
 
     .code64
 guest_entry64:
-    movl    $guest_stack_top, %esp
+    movl    $1, %eax
+    cpuid
+    shrl    $24, %ebx               // APIC id
+    movl    %ebx, %edi
+    incl    %ebx
+    shll    $14, %ebx               // 16 KiB each
+    leal    guest_stacks(%rbx), %esp
     xorl    %ebp, %ebp
+    cmpl    $0, guest_booted
+    movl    $1, guest_booted
+    jne     3f
     call    guest_start
-2:  hlt
-    jmp     2b
+3:  call    guest_cpu_main
+4:  cli
+    hlt
+    jmp     4b
 
 // Vectors: all with an error code, some of them with 0.
 #define PUSH_ERROR_CODE 0x60227d00
@@ -124,6 +138,12 @@ guest_pd:
     .skip   4096
 guest_pd_high:
     .skip   4096
-    .skip   16384
-guest_stack_top:
+    .balign 16
+guest_stacks:
+    .skip   4 * 16384
+
+    .data
+    .balign 4
+guest_booted:
+    .long   0
     .section .note.GNU-stack, "", @progbits

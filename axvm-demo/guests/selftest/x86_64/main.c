@@ -108,4 +108,5 @@ void guest_main(void)
     test_registers();
     test_memory();
     test_timers();
+    test_smp();
 }

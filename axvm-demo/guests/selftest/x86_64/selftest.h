@@ -6,3 +6,4 @@
 
 void test_memory(void);
 void test_timers(void);
+void test_smp(void);
