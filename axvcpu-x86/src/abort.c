@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nested page faults. A move that decode.c knows leaves as MMIO, or ends at the local APIC; everything
-// else that memory could satisfy leaves as a nested page fault.
-#include "decode.h"
+// Nested page faults. An instruction that decode.c knows leaves as MMIO, or ends at the local APIC;
+// everything else that memory could satisfy leaves as a nested page fault. One that reads and writes
+// leaves twice.
+#include "alu.h"
 #include "x86.h"
+
+#include <string.h>
 
 static X86Next exit_page_fault(const X86VCpu *vcpu, AxVCpuExit *exit)
 {
@@ -42,29 +45,37 @@ static void set_register(X86VCpu *vcpu, const X86Instruction *in, uint64_t value
     x86_set_gpr(vcpu, in->reg, in->reg_width, value);
 }
 
-// One transfer between a register, or an immediate, and memory.
-static bool is_move(const X86Instruction *in)
+// ---- what an instruction does with memory ----
+
+// Of one operand in memory and the rest in registers. The others move between two places in memory, or
+// need an XMM register.
+static bool is_emulated(const X86Instruction *in)
 {
-    return in->operation == X86_MOV && in->loads != in->stores && ax_width_is_valid(in->width);
+    return in->operation != X86_NONE && in->operation < X86_MOVS && ax_width_is_valid(in->width) &&
+           (in->loads || in->stores);
 }
 
-static bool decode_move(const X86VCpu *vcpu, X86Instruction *in)
+// Code that another vCPU changed meanwhile is believed only as far as it explains the fault.
+static bool decode(const X86VCpu *vcpu, X86Instruction *in)
 {
     uint8_t bytes[X86_MAX_INSTRUCTION];
     const size_t count = x86_fetch(vcpu, bytes);
 
-    return x86_decode(bytes, count, code_size(vcpu), in) && is_move(in) &&
-           in->loads == (vcpu->exit.fault.access != AX_MAP_WRITE);
+    return x86_decode(bytes, count, code_size(vcpu), in) && is_emulated(in) &&
+           (in->stores || vcpu->exit.fault.access != AX_MAP_WRITE);
 }
 
-static uint64_t stored_value(const X86VCpu *vcpu, const X86Instruction *in)
+static uint64_t operand(const X86VCpu *vcpu, const X86Instruction *in)
 {
-    const uint64_t value = in->has_reg ? register_value(vcpu, in) : (uint64_t)in->immediate;
-
-    return value & ax_width_mask((AccessWidth)in->width);
+    return in->has_reg ? register_value(vcpu, in) : (uint64_t)in->immediate;
 }
 
-static void load(X86VCpu *vcpu, const X86Instruction *in, uint64_t value)
+static bool changes_flags_only(X86Operation operation)
+{
+    return operation == X86_CMP || operation == X86_TEST || operation == X86_BT;
+}
+
+static void load_move(X86VCpu *vcpu, const X86Instruction *in, uint64_t value)
 {
     const AccessWidth width = (AccessWidth)in->width;
 
@@ -72,22 +83,98 @@ static void load(X86VCpu *vcpu, const X86Instruction *in, uint64_t value)
                  in->sign_extend ? ax_sign_extend(value, width) : value & ax_width_mask(width));
 }
 
+// Memory is read only.
+static void load(X86VCpu *vcpu, const X86Instruction *in, uint64_t memory)
+{
+    const uint64_t other = operand(vcpu, in);
+    X86AluResult result;
+
+    if (in->operation == X86_MOV) {
+        load_move(vcpu, in, memory);
+        return;
+    }
+    result = in->reg_first ? x86_alu(in->operation, in->width, other, memory, vcpu->regs.rflags)
+                           : x86_alu(in->operation, in->width, memory, other, vcpu->regs.rflags);
+    vcpu->regs.rflags = result.rflags;
+    if (!changes_flags_only(in->operation)) {
+        set_register(vcpu, in, result.value);
+    }
+}
+
+// CMPXCHG: what goes back to memory. The accumulator changes only when the comparison fails.
+static uint64_t compare_exchange(X86VCpu *vcpu, const X86Instruction *in, uint64_t memory)
+{
+    const X86AluResult result = x86_alu(in->operation, in->width, vcpu->regs.gpr[RAX], memory,
+                                        vcpu->regs.rflags);
+
+    vcpu->regs.rflags = result.rflags;
+    if ((result.rflags & RFLAGS_ZF) != 0) {
+        return operand(vcpu, in);
+    }
+    x86_set_gpr(vcpu, RAX, in->width, memory);
+    return memory;
+}
+
+// Memory is read, then written with the result.
+static uint64_t modify(X86VCpu *vcpu, const X86Instruction *in, uint64_t memory)
+{
+    const uint64_t other = operand(vcpu, in);
+    X86AluResult result;
+
+    if (in->operation == X86_CMPXCHG) {
+        return compare_exchange(vcpu, in, memory);
+    }
+    result = x86_alu(in->operation, in->width, memory, other, vcpu->regs.rflags);
+    vcpu->regs.rflags = result.rflags;
+    if (in->operation == X86_XCHG || in->operation == X86_XADD) {
+        set_register(vcpu, in, memory);
+    }
+    return result.value;
+}
+
+// Memory is written only.
+static uint64_t stored_value(const X86VCpu *vcpu, const X86Instruction *in)
+{
+    if (in->operation == X86_SETCC) {
+        return x86_condition(in->condition, vcpu->regs.rflags) ? 1 : 0;
+    }
+    return x86_alu(in->operation, in->width, 0, operand(vcpu, in), vcpu->regs.rflags).value;
+}
+
 // ---- the local APIC's page ----
 
-// The address of the operand ends where that of the fault does, unless the access began before it.
-static X86Next apic_access(X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *exit)
+// Registers are 32 bits wide and 16 bytes apart; what lies between reads as zeros.
+static uint64_t read_apic(X86VCpu *vcpu, const X86Instruction *in)
+{
+    const uint32_t offset = (uint32_t)(vcpu->exit.fault.gpa % AX_PAGE_SIZE);
+    uint64_t value = 0;
+
+    (void)x86_lapic_read(vcpu, offset & ~UINT32_C(15), &value);
+    return (offset % 16 < 4 ? value >> (8 * offset % 32) : 0) &
+           ax_width_mask((AccessWidth)in->width);
+}
+
+static X86Next write_apic(X86VCpu *vcpu, uint64_t value, AxVCpuExit *exit)
 {
     const uint32_t offset = (uint32_t)(vcpu->exit.fault.gpa % AX_PAGE_SIZE);
     X86Next next = X86_RESUME;
-    uint64_t value = 0;
 
-    if (in->stores) {
-        if (offset % 16 == 0) {
-            (void)x86_lapic_write(vcpu, offset, stored_value(vcpu, in), exit, &next);
-        }
+    if (offset % 16 == 0) {
+        (void)x86_lapic_write(vcpu, offset, value, exit, &next);
+    }
+    return next;
+}
+
+static X86Next apic_access(X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *exit)
+{
+    const uint64_t memory = in->loads ? read_apic(vcpu, in) : 0;
+    X86Next next = X86_RESUME;
+
+    if (!in->stores) {
+        load(vcpu, in, memory);
     } else {
-        (void)x86_lapic_read(vcpu, offset & ~UINT32_C(15), &value);
-        load(vcpu, in, value >> (8 * (offset % 4)));
+        next = write_apic(vcpu, in->loads ? modify(vcpu, in, memory) : stored_value(vcpu, in),
+                          exit);
     }
     x86_advance(vcpu, in->length);
     return next;
@@ -101,20 +188,56 @@ static bool is_apic(const X86VCpu *vcpu)
 
 // ---- MMIO ----
 
-static X86Next exit_mmio(X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *exit)
+// ---- MMIO: the instruction is kept from the exit to its completion ----
+
+static_assert(sizeof(X86Instruction) <= sizeof(((X86VCpu *)0)->instruction), "is kept in the vCPU");
+
+static void keep(X86VCpu *vcpu, const X86Instruction *in)
+{
+    memcpy(vcpu->instruction, in, sizeof(*in));
+}
+
+static X86Instruction kept(const X86VCpu *vcpu)
+{
+    X86Instruction in;
+
+    memcpy(&in, vcpu->instruction, sizeof(in));
+    return in;
+}
+
+static X86Next exit_read(const X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *exit)
 {
     *exit = (AxVCpuExit){
-        .reason = in->loads ? AX_EXIT_MMIO_READ : AX_EXIT_MMIO_WRITE,
+        .reason = AX_EXIT_MMIO_READ,
         .mmio = {.addr = ax_gpa(vcpu->exit.fault.gpa),
                  .width = (AccessWidth)in->width,
-                 .data = in->stores ? stored_value(vcpu, in) : 0,
                  .reg = in->reg,
-                 .reg_width = in->loads ? (AccessWidth)in->reg_width : AX_WIDTH_QWORD,
+                 .reg_width = in->has_reg ? (AccessWidth)in->reg_width : (AccessWidth)in->width,
                  .sign_extend = in->sign_extend},
     };
-    vcpu->exit.length = in->length;
-    vcpu->mmio_high = in->reg_high;
     return X86_LEAVE;
+}
+
+static X86Next exit_write(const X86VCpu *vcpu, const X86Instruction *in, uint64_t value,
+                          AxVCpuExit *exit)
+{
+    const AccessWidth width = (AccessWidth)in->width;
+
+    *exit = (AxVCpuExit){
+        .reason = AX_EXIT_MMIO_WRITE,
+        .mmio = {.addr = ax_gpa(vcpu->exit.fault.gpa),
+                 .width = width,
+                 .data = value & ax_width_mask(width),
+                 .reg_width = AX_WIDTH_QWORD},
+    };
+    return X86_LEAVE;
+}
+
+static X86Next exit_mmio(X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *exit)
+{
+    keep(vcpu, in);
+    return in->loads ? exit_read(vcpu, in, exit)
+                     : exit_write(vcpu, in, stored_value(vcpu, in), exit);
 }
 
 // What delivers an event, or walks tables, is no instruction's own access.
@@ -123,24 +246,34 @@ X86Next x86_handle_nested_fault(X86VCpu *vcpu, AxVCpuExit *exit)
     X86Instruction in;
 
     if (vcpu->exit.event.valid || vcpu->exit.fault.walk ||
-        vcpu->exit.fault.access == AX_MAP_EXECUTE || !decode_move(vcpu, &in) ||
+        vcpu->exit.fault.access == AX_MAP_EXECUTE || !decode(vcpu, &in) ||
         vcpu->exit.fault.gpa % AX_PAGE_SIZE + in.width > AX_PAGE_SIZE) {
         return exit_page_fault(vcpu, exit);
     }
     return is_apic(vcpu) ? apic_access(vcpu, &in, exit) : exit_mmio(vcpu, &in, exit);
 }
 
+// The second exit of an instruction that reads and writes.
+X86Next x86_resume_mmio(X86VCpu *vcpu, AxVCpuExit *exit)
+{
+    const X86Instruction in = kept(vcpu);
+
+    vcpu->mmio_write_due = false;
+    return exit_write(vcpu, &in, modify(vcpu, &in, vcpu->mmio_value), exit);
+}
+
 AxError x86_complete_mmio(X86VCpu *vcpu, const AxVCpuExit *exit, uint64_t value)
 {
-    if (exit->reason == AX_EXIT_MMIO_READ) {
-        const X86Instruction in = {.reg = (uint8_t)exit->mmio.reg,
-                                   .reg_high = vcpu->mmio_high,
-                                   .reg_width = (uint8_t)exit->mmio.reg_width,
-                                   .width = (uint8_t)exit->mmio.width,
-                                   .sign_extend = exit->mmio.sign_extend};
+    const X86Instruction in = kept(vcpu);
 
+    if (exit->reason == AX_EXIT_MMIO_READ && in.stores) {
+        vcpu->mmio_value = value & ax_width_mask((AccessWidth)in.width);
+        vcpu->mmio_write_due = true;
+        return AX_OK;
+    }
+    if (exit->reason == AX_EXIT_MMIO_READ) {
         load(vcpu, &in, value);
     }
-    x86_advance(vcpu, vcpu->exit.length);
+    x86_advance(vcpu, in.length);
     return AX_OK;
 }

@@ -74,8 +74,13 @@ static void run_guest(X86VCpu *vcpu, AxVCpuExit *exit)
 AxError x86_run(void *arch, AxVCpuExit *exit)
 {
     X86VCpu *vcpu = arch;
-    const uint64_t flags = x86_irq_mask();
+    uint64_t flags;
 
+    if (vcpu->mmio_write_due) {
+        (void)x86_resume_mmio(vcpu, exit);
+        return AX_OK;
+    }
+    flags = x86_irq_mask();
     vcpu->vendor->begin(vcpu);
     run_guest(vcpu, exit);
     x86_interrupt_exit(vcpu);

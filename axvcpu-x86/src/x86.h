@@ -129,6 +129,8 @@ uint64_t x86_segment_base(const X86VCpu *vcpu, unsigned segment);
 
 // ---- abort.c: nested page faults, MMIO ----
 X86Next x86_handle_nested_fault(X86VCpu *vcpu, AxVCpuExit *exit);
+// run calls it first of all when vcpu->mmio_write_due, before events change anything: fills *exit.
+X86Next x86_resume_mmio(X86VCpu *vcpu, AxVCpuExit *exit);
 AxError x86_complete_mmio(X86VCpu *vcpu, const AxVCpuExit *exit, uint64_t value);
 
 // ---- exception.c ----

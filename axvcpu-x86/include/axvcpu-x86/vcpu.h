@@ -179,10 +179,12 @@ typedef struct X86VCpu {
     uint64_t xcr0;
     uint64_t dr[4]; /* not up to date while bound */
     X86Exit exit;
-    X86Event event; /* to be delivered at the next entry */
-    bool mmio_high; /* the MMIO access that is being completed loads AH to BH */
-    bool shutdown;  /* a triple fault ends it */
-    bool shadow;    /* STI or MOV SS: no interrupt after the instruction that left */
+    X86Event event;          /* to be delivered at the next entry */
+    uint8_t instruction[96]; /* whose MMIO access is being completed, as decoded ... */
+    uint64_t mmio_value;     /* ... what it read ... */
+    bool mmio_write_due;     /* ... and that it writes next */
+    bool shutdown;           /* a triple fault ends it */
+    bool shadow;             /* STI or MOV SS: no interrupt after the instruction that left */
     X86Lapic lapic;
     X86VTimer timer;
 } X86VCpu;

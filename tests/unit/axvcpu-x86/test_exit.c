@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "alu.h"
 #include "x86_fixture.h"
 
 static X86Fixture f;
@@ -263,7 +264,81 @@ static void mmio_moves_have_width_register_and_sign(void **state)
     }
 }
 
-static void what_is_no_move_is_a_nested_page_fault(void **state)
+// The memory operand is [bx], RAX is 4400h, CX 5; memory reads as 88h.
+static void what_reads_and_writes_leaves_twice(void **state)
+{
+    static const struct {
+        uint8_t code[6];
+        uint8_t length;
+        uint64_t written;
+        uint64_t rax;
+        uint64_t rcx;
+        uint64_t flags; // CF, ZF, SF
+    } cases[] = {
+        {{0x80, 0x0f, 0x01}, 3, 0x89, 0x4400, 5, RFLAGS_SF},             // or byte, 1
+        {{0x20, 0x0f}, 2, 0x00, 0x4400, 5, RFLAGS_ZF},                   // and byte, cl
+        {{0x80, 0x07, 0x78}, 3, 0x00, 0x4400, 5, RFLAGS_ZF | RFLAGS_CF}, // add byte, 78h
+        {{0xfe, 0x07}, 2, 0x89, 0x4400, 5, RFLAGS_SF},                   // inc byte
+        {{0xf6, 0x17}, 2, 0x77, 0x4400, 5, 0},                           // not byte
+        {{0x86, 0x0f}, 2, 0x05, 0x4400, 0x88, 0},                        // xchg cl
+        {{0x0f, 0xc0, 0x0f}, 3, 0x8d, 0x4400, 0x88, RFLAGS_SF},          // xadd cl
+        {{0x0f, 0xb0, 0x0f}, 3, 0x88, 0x4488, 5, RFLAGS_CF},             // cmpxchg cl: fails
+    };
+    const uint64_t mask = RFLAGS_CF | RFLAGS_ZF | RFLAGS_SF;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        memcpy(f.code, cases[i].code, sizeof(cases[i].code));
+        f.vcpu.regs.rip = ENTRY;
+        f.vcpu.regs.rflags = RFLAGS_FIXED;
+        f.vcpu.regs.gpr[RAX] = 0x4400;
+        f.vcpu.regs.gpr[RCX] = 5;
+        assert_int_equal(fixture_run_exit(&f, VMEXIT_NPF, PF_USER | PF_WRITE, HOLE, 0),
+                         AX_EXIT_MMIO_READ);
+        assert_int_equal(x86_complete_read(&f.vcpu, &f.exit, UINT64_C(0xffffff88)), AX_OK);
+        assert_int_equal(f.vcpu.regs.rip, ENTRY);
+        assert_int_equal(fixture_run_halt(&f), AX_EXIT_MMIO_WRITE);
+        assert_int_equal(scripted.entries, 0);
+        assert_int_equal(f.exit.mmio.data, cases[i].written);
+        assert_int_equal(x86_complete_write(&f.vcpu, &f.exit), AX_OK);
+        assert_int_equal(f.vcpu.regs.rip, ENTRY + cases[i].length);
+        assert_int_equal(f.vcpu.regs.gpr[RAX], cases[i].rax);
+        assert_int_equal(f.vcpu.regs.gpr[RCX], cases[i].rcx);
+        assert_int_equal(f.vcpu.regs.rflags & mask, cases[i].flags);
+    }
+}
+
+// CMP and TEST change no register, not even the upper half of one; OR does.
+static void what_only_reads_leaves_once(void **state)
+{
+    static const struct {
+        uint8_t code[6];
+        uint8_t length;
+        uint64_t rax;
+        uint64_t flags;
+    } cases[] = {
+        {{0x66, 0x3b, 0x07}, 3, UINT64_C(0x1111222200000088), RFLAGS_ZF},
+        {{0x66, 0x85, 0x07}, 3, UINT64_C(0x1111222200000088), 0},
+        {{0x66, 0x0b, 0x07}, 3, 0x88, 0},
+        {{0x80, 0x3f, 0x89}, 3, UINT64_C(0x1111222200000088), RFLAGS_CF | RFLAGS_SF},
+    };
+    const uint64_t mask = RFLAGS_CF | RFLAGS_ZF | RFLAGS_SF;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        memcpy(f.code, cases[i].code, sizeof(cases[i].code));
+        f.vcpu.regs.rip = ENTRY;
+        f.vcpu.regs.rflags = RFLAGS_FIXED;
+        f.vcpu.regs.gpr[RAX] = UINT64_C(0x1111222200000088);
+        assert_int_equal(fixture_run_exit(&f, VMEXIT_NPF, PF_USER, HOLE, 0), AX_EXIT_MMIO_READ);
+        assert_int_equal(x86_complete_read(&f.vcpu, &f.exit, 0x88), AX_OK);
+        assert_int_equal(f.vcpu.regs.rip, ENTRY + cases[i].length);
+        assert_int_equal(f.vcpu.regs.gpr[RAX], cases[i].rax);
+        assert_int_equal(f.vcpu.regs.rflags & mask, cases[i].flags);
+    }
+}
+
+static void what_is_not_known_is_a_nested_page_fault(void **state)
 {
     static const struct {
         uint64_t info;
@@ -272,7 +347,7 @@ static void what_is_no_move_is_a_nested_page_fault(void **state)
         bool permission;
         bool walk;
     } cases[] = {
-        {PF_USER, 0, AX_MAP_READ, false, false},               // the code there is no move
+        {PF_USER, 0, AX_MAP_READ, false, false},               // the code there is no access
         {PF_USER | PF_FETCH, 0, AX_MAP_EXECUTE, false, false}, // a fetch
         {PF_USER | PF_WRITE | PF_PRESENT, 0, AX_MAP_WRITE, true, false},
         {NPF_WALK | PF_USER | PF_WRITE, 0, AX_MAP_WRITE, false, true},
@@ -280,6 +355,7 @@ static void what_is_no_move_is_a_nested_page_fault(void **state)
     };
 
     (void)state;
+    memset(f.code, 0x90, 15);
     for (size_t i = 0; i < COUNT(cases); i++) {
         assert_int_equal(fixture_run_exit(&f, VMEXIT_NPF, cases[i].info, HOLE, cases[i].int_info),
                          AX_EXIT_NESTED_PAGE_FAULT);
@@ -372,7 +448,9 @@ int main(void)
         TEST(msrs_that_would_fail_an_entry_are_refused),
         TEST(an_msr_that_nobody_has_is_the_hosts_to_refuse),
         TEST(mmio_moves_have_width_register_and_sign),
-        TEST(what_is_no_move_is_a_nested_page_fault),
+        TEST(what_reads_and_writes_leaves_twice),
+        TEST(what_only_reads_leaves_once),
+        TEST(what_is_not_known_is_a_nested_page_fault),
         TEST(xsetbv_takes_what_was_offered),
         TEST(instructions_of_hypervisors_are_undefined),
         TEST(every_other_cause_has_a_name),
