@@ -168,7 +168,8 @@ load:
     call    flat_segments
     movl    $BUFFER, %esi
     movl    (%bp), %edi
-    addr32 rep movsl
+    .byte   0x67                    // by 32-bit addresses
+    rep movsl
     movl    %edi, (%bp)
     jmp     load
 2:  ret

@@ -34,6 +34,12 @@ static void enter_acpi_mode(uint16_t control)
     }
 }
 
+static uint16_t pm1_value(uint16_t now, uint8_t sleep_type)
+{
+    return (uint16_t)((now & ~(uint32_t)PM1_SLEEP_MASK) | (uint32_t)sleep_type << PM1_SLEEP_SHIFT |
+                      PM1_SLEEP_ENABLE);
+}
+
 static void sleep_by_pm1(void)
 {
     enter_acpi_mode((uint16_t)acpi.pm1_control[0].addr);
@@ -41,16 +47,15 @@ static void sleep_by_pm1(void)
         const uint16_t port = (uint16_t)acpi.pm1_control[i].addr;
 
         if (port != 0) {
-            port_write16(port,
-                         (uint16_t)((port_read16(port) & ~PM1_SLEEP_MASK) |
-                                    acpi.sleep_type[i] << PM1_SLEEP_SHIFT | PM1_SLEEP_ENABLE));
+            port_write16(port, pm1_value(port_read16(port), acpi.sleep_type[i]));
         }
     }
 }
 
 static void sleep_by_control(void)
 {
-    const uint8_t value = (uint8_t)(acpi.sleep_type[0] << SLEEP_CONTROL_SHIFT | SLEEP_CONTROL_GO);
+    const uint8_t value = (uint8_t)((uint32_t)acpi.sleep_type[0] << SLEEP_CONTROL_SHIFT |
+                                    SLEEP_CONTROL_GO);
 
     if (acpi.sleep_control.io) {
         port_write8((uint16_t)acpi.sleep_control.addr, value);
