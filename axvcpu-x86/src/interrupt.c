@@ -268,7 +268,7 @@ void x86_interrupt_enter(X86VCpu *vcpu, uint32_t summary)
         take_events(vcpu, (summary & AX_EVENT_REQUEST) != 0);
     }
     windows = deliver_next(vcpu);
-    if (vcpu->lapic.nmi_pending && vcpu->lapic.nmi_blocked) {
+    if (vcpu->lapic.nmi_blocked) {
         windows |= X86_WINDOW_NMI;
     }
     if (windows != vcpu->lapic.windows) {
