@@ -125,7 +125,7 @@ static uint8_t highest(const uint32_t *words)
 // ---- priorities ----
 
 // The guest writes CR8 without an exit, which has bits 7:4 only.
-static uint8_t tpr(const X86VCpu *vcpu)
+uint8_t x86_lapic_tpr(const X86VCpu *vcpu)
 {
     const uint8_t upper = vcpu->vendor->tpr(vcpu);
 
@@ -134,7 +134,7 @@ static uint8_t tpr(const X86VCpu *vcpu)
 
 static uint8_t ppr(const X86VCpu *vcpu)
 {
-    const uint8_t task = tpr(vcpu);
+    const uint8_t task = x86_lapic_tpr(vcpu);
     const uint8_t service = highest(vcpu->lapic.isr);
 
     return task >> 4 >= service >> 4 ? task : service & 0xf0;
@@ -483,7 +483,7 @@ bool x86_lapic_read(X86VCpu *vcpu, uint32_t offset, uint64_t *value)
     switch (offset) {
     case REG_ID: *value = id(vcpu); return true;
     case REG_VERSION: *value = VERSION_VALUE; return true;
-    case REG_TPR: *value = tpr(vcpu); return true;
+    case REG_TPR: *value = x86_lapic_tpr(vcpu); return true;
     case REG_PPR: *value = ppr(vcpu); return true;
     case REG_LDR: *value = ldr(vcpu); return true;
     case REG_DFR: *value = lapic->dfr; return !x86_lapic_is_x2apic(vcpu);

@@ -228,6 +228,7 @@ static const Bank banks[] = {
     {X86_REG_APIC_BASE, 1, get_apic_base, set_apic_base},
     {X86_REG_DR(0), 4, get_dr, set_dr},
     {X86_REG_FIELD(0), X86_FIELD_COUNT, get_field, set_field},
+    {X86_REG_APIC(0), X86_APIC_REG_COUNT, x86_apic_get, x86_apic_set},
     {X86_REG_FP(0), X86_FP_WORDS, x86_fp_get, x86_fp_set},
 };
 
@@ -271,6 +272,14 @@ const AxRegId x86_reg_ids[] = {
     X86_REG_APIC_BASE,
     IDS_4(X86_REG_DR, 0),
     X86_FIELDS(ID_FIELD) // each with its comma
+    IDS_16(X86_REG_APIC, 0),
+    IDS_4(X86_REG_APIC, 16),
+    IDS_4(X86_REG_APIC, 20),
+    X86_REG_APIC(24),
+    X86_REG_APIC(25),
+    X86_REG_APIC(26),
+    X86_REG_APIC(27),
+    X86_REG_APIC(28),
     IDS_32(X86_REG_FP, 0),
     IDS_32(X86_REG_FP, 32),
     IDS_32(X86_REG_FP, 64),

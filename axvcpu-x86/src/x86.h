@@ -71,8 +71,8 @@ static inline unsigned x86_cpl(const X86VCpu *vcpu)
 AxError x86_get_reg(const void *arch, AxRegId reg, uint64_t *value);
 AxError x86_set_reg(void *arch, AxRegId reg, uint64_t value);
 extern const AxRegId x86_reg_ids[];
-// 16 GPRs, PC, RFLAGS, XCR0, TSC_OFFSET, APIC_BASE, DR0..3, the fields, FP
-#define X86_REG_ID_COUNT (16u + 5u + 4u + X86_FIELD_COUNT + X86_FP_WORDS)
+// 16 GPRs, PC, RFLAGS, XCR0, TSC_OFFSET, APIC_BASE, DR0..3, the fields, the local APIC, FP
+#define X86_REG_ID_COUNT (16u + 5u + 4u + X86_FIELD_COUNT + X86_APIC_REG_COUNT + X86_FP_WORDS)
 
 // ---- exit.c: exits by kind, one const table ----
 X86Next x86_handle(X86VCpu *vcpu, AxVCpuExit *exit);
@@ -161,6 +161,7 @@ void x86_nmi_unblock(X86VCpu *vcpu);
 AxIrqState x86_interrupt_state(const void *arch, uint32_t irq);
 bool x86_interrupt_wakeup_pending(const X86VCpu *vcpu);
 bool x86_lapic_is_x2apic(const X86VCpu *vcpu);
+uint8_t x86_lapic_tpr(const X86VCpu *vcpu);
 bool x86_lapic_is_enabled(const X86VCpu *vcpu);
 // offset: of the xAPIC page; the register of x2APIC MSR m is (m - 0x800) << 4. False for #GP.
 // A write may leave as SEND_IPI, CPU_UP or INTERRUPT_END: then *next is X86_LEAVE. The caller has
@@ -169,6 +170,10 @@ bool x86_lapic_read(X86VCpu *vcpu, uint32_t offset, uint64_t *value);
 bool x86_lapic_write(X86VCpu *vcpu, uint32_t offset, uint64_t value, AxVCpuExit *exit,
                      X86Next *next);
 bool x86_set_apic_base(X86VCpu *vcpu, uint64_t value);
+
+// ---- apic_regs.c: X86_REG_APIC; n is an X86ApicReg ----
+AxError x86_apic_get(const X86VCpu *vcpu, uint32_t n, uint64_t *value);
+AxError x86_apic_set(X86VCpu *vcpu, uint32_t n, uint64_t value);
 
 // Offsets of registers that several files know.
 #define LAPIC_LVT_TIMER     UINT32_C(0x320)

@@ -160,6 +160,26 @@ typedef struct X86VTimer {
     uint64_t tsc_offset; /* guest TSC - host TSC, the same for all vCPUs of a VM */
 } X86VTimer;
 
+/* The state of a local APIC that a snapshot holds, for X86_REG_APIC. */
+typedef enum X86ApicReg {
+    X86_APIC_TPR,
+    X86_APIC_LDR,
+    X86_APIC_DFR,
+    X86_APIC_SVR,
+    X86_APIC_ESR,
+    X86_APIC_ICR,
+    X86_APIC_LVT,                                /* six entries from the timer's on */
+    X86_APIC_ISR = X86_APIC_LVT + X86_LVT_COUNT, /* four pieces of 64 vectors each */
+    X86_APIC_IRR = X86_APIC_ISR + 4,
+    X86_APIC_TMR = X86_APIC_IRR + 4,
+    X86_APIC_NMI = X86_APIC_TMR + 4, /* bit 0: pending, bit 1: blocked until IRET */
+    X86_APIC_TIMER_INITIAL,
+    X86_APIC_TIMER_DIVIDE,
+    X86_APIC_TSC_DEADLINE,
+    X86_APIC_TIMER_LEFT, /* ns until it fires, AX_DEADLINE_NONE when it is off */
+    X86_APIC_REG_COUNT
+} X86ApicReg;
+
 struct X86Vendor;
 
 typedef struct X86VCpu {
@@ -205,5 +225,6 @@ const AxEptFormat *x86_ept_format(void);
 #define X86_REG_TSC_OFFSET   (AX_REG_ARCH + 3u)
 #define X86_REG_APIC_BASE    (AX_REG_ARCH + 4u)
 #define X86_REG_DR(n)        (AX_REG_ARCH + 8u + (AxRegId)(n))        /* 0 to 3 */
+#define X86_REG_APIC(n)      (AX_REG_ARCH + 0x100u + (AxRegId)(n))    /* X86ApicReg */
 #define X86_REG_FIELD(field) (AX_REG_ARCH + 0x20u + (AxRegId)(field)) /* X86Field */
 #define X86_REG_FP(n)        (AX_REG_ARCH + 0x200u + (AxRegId)(n)) /* 8 bytes of the XSAVE image */

@@ -211,6 +211,33 @@ static void every_register_id_takes_back_what_it_gave(void **state)
     assert_int_equal(x86_get_reg(&f.vcpu, X86_REG_FP(X86_FP_WORDS), &value), AX_ENOENT);
 }
 
+// What was pending and in service on one vCPU is on the other, and its timer fires when it would have.
+static void a_snapshot_carries_the_local_apic(void **state)
+{
+    X86VCpu other;
+    uint64_t value;
+
+    (void)state;
+    f.vcpu.lapic.svr = 0x1ff;
+    f.vcpu.lapic.lvt[0] = 0x50;
+    x86_timer_write(&f.vcpu, LAPIC_TIMER_DIVIDE, 0xb);
+    x86_timer_write(&f.vcpu, LAPIC_TIMER_INITIAL, 700);
+    x86_lapic_raise(&f.vcpu, 0x61);
+    f.now += 200;
+    fixture_create_vcpu(&f, &other, 1);
+    for (size_t i = 0; i < X86_REG_ID_COUNT; i++) {
+        if (x86_reg_ids[i] == X86_REG_APIC_BASE) {
+            continue; // its BSP bit is the processor's own
+        }
+        assert_int_equal(x86_get_reg(&f.vcpu, x86_reg_ids[i], &value), AX_OK);
+        assert_int_equal(x86_set_reg(&other, x86_reg_ids[i], value), AX_OK);
+    }
+    assert_int_equal(x86_next_deadline(&other), f.now + 500);
+    assert_true(x86_interrupt_wakeup_pending(&other));
+    assert_memory_equal(other.lapic.irr, f.vcpu.lapic.irr, sizeof(other.lapic.irr));
+    x86_vcpu_ops.destroy(&other);
+}
+
 static void values_that_would_fault_in_the_host_are_refused(void **state)
 {
     static const struct {
@@ -220,6 +247,11 @@ static void values_that_would_fault_in_the_host_are_refused(void **state)
         {X86_REG_FP(3), UINT64_C(0x10000)}, // MXCSR
         {X86_REG_FP(64), 8},                // XSTATE_BV
         {X86_REG_FP(65), 1},                // XCOMP_BV
+        {X86_REG_APIC(X86_APIC_TPR), 0x100},
+        {X86_REG_APIC(X86_APIC_SVR), 0x200},
+        {X86_REG_APIC(X86_APIC_IRR), 0x8000},
+        {X86_REG_APIC(X86_APIC_NMI), 4},
+        {X86_REG_APIC(X86_APIC_TIMER_DIVIDE), 4},
         {X86_REG_XCR0, 0},
         {X86_REG_XCR0, 5},
         {X86_REG_RFLAGS, X86_BIT(3)},
@@ -259,6 +291,7 @@ int main(void)
         TEST(flags_that_no_guest_can_have_never_reach_an_entry),
         TEST(nothing_of_one_guest_is_left_for_the_next),
         TEST(every_register_id_takes_back_what_it_gave),
+        TEST(a_snapshot_carries_the_local_apic),
         TEST(values_that_would_fault_in_the_host_are_refused),
     };
 
