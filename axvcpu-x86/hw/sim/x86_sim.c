@@ -90,8 +90,7 @@ static bool entry_is_good(const X86GuestRegs *regs, const Vmcb *vmcb)
 {
     return (x86_sim.reg[X86_SIM_EFER] & EFER_SVME) != 0 && x86_sim.reg[X86_SIM_VM_HSAVE_PA] != 0 &&
            x86_sim.vmsaved == regs->host_vmcb && (x86_sim.rflags & RFLAGS_IF) == 0 &&
-           vmcb->asid != 0 && (vmcb->efer & EFER_SVME) != 0 &&
-           (vmcb->intercept_2 & INTERCEPT_VMRUN) != 0 && vmcb->np_enable == 1;
+           vmcb->np_enable == 1 && svm_entry_problem(vmcb) == NULL;
 }
 
 void x86_sim_enter(X86GuestRegs *regs)

@@ -459,6 +459,23 @@ static void decode_simple(const X86VCpu *vcpu, const Vmcb *vmcb, X86Exit *exit)
     }
 }
 
+// Hardware does not say why.
+static X86_RARE void decode_failure(const X86VCpu *vcpu, const Vmcb *vmcb, X86Exit *exit)
+{
+    const AxVCpuHal *hal = vcpu->env.hal;
+    const char *problem = svm_entry_problem(vmcb);
+
+    exit->kind = X86_EXIT_FAIL_ENTRY;
+    hal->log(hal->ctx, AX_LOG_WARN, "VMRUN refused vCPU %u: %s", (unsigned)vcpu->env.vcpu_id,
+             problem != NULL ? problem : "none of the known reasons");
+}
+
+static bool is_intercepted_exception(uint64_t code)
+{
+    return code - VMEXIT_EXCEPTION < 32 &&
+           (INTERCEPTED_EXCEPTIONS >> (code - VMEXIT_EXCEPTION) & 1) != 0;
+}
+
 static void decode(const X86VCpu *vcpu, const Vmcb *vmcb, X86Exit *exit)
 {
     const uint64_t code = vmcb->exit_code;
@@ -467,12 +484,12 @@ static void decode(const X86VCpu *vcpu, const Vmcb *vmcb, X86Exit *exit)
         .raw = code, .info = vmcb->exit_info_1, .event = event_from(vmcb->exit_int_info)};
     if (code == VMEXIT_NPF) {
         decode_nested_fault(vmcb, exit);
-    } else if (code - VMEXIT_EXCEPTION < 32) {
+    } else if (is_intercepted_exception(code)) {
         decode_exception(vmcb, exit);
     } else if (code < SIMPLE_COUNT) {
         decode_simple(vcpu, vmcb, exit);
     } else if (code == VMEXIT_INVALID) {
-        exit->kind = X86_EXIT_FAIL_ENTRY;
+        decode_failure(vcpu, vmcb, exit);
     }
 }
 

@@ -253,3 +253,7 @@ static_assert(sizeof(Vmcb) == 0x1000, "a page");
 
 // exit_info_1 of VMEXIT_NPF: an error code of #PF, and
 #define NPF_WALK X86_BIT(33)
+
+// ---- entry_check.c ----
+// What VMRUN would refuse in `vmcb`, in words; NULL when nothing is found.
+const char *svm_entry_problem(const Vmcb *vmcb);

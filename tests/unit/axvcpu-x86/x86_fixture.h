@@ -98,6 +98,16 @@ static inline void fixture_set_deadline(void *ctx, uint64_t deadline_ns)
     ((X86Fixture *)ctx)->deadline = deadline_ns;
 }
 
+static const char *fixture_logged; // the format of the last line
+
+__attribute__((format(printf, 3, 4))) static inline void fixture_log(void *ctx, AxLogLevel level,
+                                                                     const char *format, ...)
+{
+    (void)ctx;
+    (void)level;
+    fixture_logged = format;
+}
+
 static inline uint64_t fixture_now_ns(void *ctx)
 {
     return ((X86Fixture *)ctx)->now;
@@ -140,7 +150,8 @@ static inline void fixture_start(X86Fixture *f)
                          .virt_to_phys = fixture_virt_to_phys,
                          .irq_fetch = fixture_irq_fetch,
                          .set_deadline = fixture_set_deadline,
-                         .now_ns = fixture_now_ns};
+                         .now_ns = fixture_now_ns,
+                         .log = fixture_log};
     f->frames_left = FRAMES;
     f->irq = AX_IRQ_NONE;
     f->now = 1000;
