@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The x86_64 board: a PC with a 16550 at COM1. Local APICs are in the vCPUs. */
+/*
+ * The x86_64 board: a PC with a 16550 at COM1, power-off by the PM1a control register (ACPI 6.4, 4.8.3)
+ * and reset by port 0xcf9. Local APICs are in the vCPUs.
+ */
 #include "../targets.h"
+#include "../vm_internal.h"
 #include "../why.h"
 #include "board.h"
 
@@ -9,6 +13,14 @@
 
 #define UART_PORT  0x3f8u
 #define UART_PORTS 8u
+
+// As on QEMU's boards.
+#define PM1_PORT         0x604u
+#define PM1_PORTS        2u
+#define PM1_SCI_ENABLE   UINT64_C(0x0001)
+#define PM1_SLEEP_ENABLE UINT64_C(0x2000)
+#define RESET_PORT       0xcf9u
+#define RESET_CPU        UINT64_C(0x04)
 
 // In real mode, in the first segment, above what a BIOS uses.
 #define RAW_OFFSET UINT64_C(0x8000)
@@ -29,15 +41,78 @@ static void defaults(AxVMConfig *config)
     axvm_board_defaults(config, 0, &none, 0);
 }
 
-static AxError add_uart(Board *board, AxVM *vm, AxConsoleSink sink, const char **why)
-{
-    const AxBusRange range = {
-        .base = UART_PORT, .size = UART_PORTS, .ops = &axvm_ns16550a_ops, .device = &board->uart};
-    AxError error;
+// ---- power ----
 
-    axvm_ns16550a_init(&board->uart, (AxIrqLine){0}, sink);
-    error = axvm_bus_add(&vm->ports, &range, NULL);
-    return error == AX_OK ? AX_OK : axvm_because(why, error, "COM1 cannot be put on the bus");
+// The one sleeping state is S5, whatever type the guest found for it.
+static AxError pm1_write(void *device, AxVCpu *vcpu, uint64_t offset, AccessWidth width,
+                         uint64_t value)
+{
+    const Board *board = device;
+
+    (void)vcpu;
+    (void)width;
+    if ((value << 8 * offset & PM1_SLEEP_ENABLE) != 0) {
+        (void)axvm_end(board->vm, AX_VM_STOP_POWER_OFF, NULL);
+    }
+    return AX_OK;
+}
+
+static AxError pm1_read(void *device, AxVCpu *vcpu, uint64_t offset, AccessWidth width,
+                        uint64_t *value)
+{
+    (void)device;
+    (void)vcpu;
+    (void)width;
+    *value = offset == 0 ? PM1_SCI_ENABLE : 0;
+    return AX_OK;
+}
+
+static AxError reset_write(void *device, AxVCpu *vcpu, uint64_t offset, AccessWidth width,
+                           uint64_t value)
+{
+    const Board *board = device;
+
+    (void)vcpu;
+    (void)offset;
+    (void)width;
+    if ((value & RESET_CPU) != 0) {
+        (void)axvm_end(board->vm, AX_VM_STOP_RESET, NULL);
+    }
+    return AX_OK;
+}
+
+static AxError reset_read(void *device, AxVCpu *vcpu, uint64_t offset, AccessWidth width,
+                          uint64_t *value)
+{
+    (void)device;
+    (void)vcpu;
+    (void)offset;
+    (void)width;
+    *value = 0;
+    return AX_OK;
+}
+
+static const AxDeviceOps pm1_ops = {.name = "pm1", .read = pm1_read, .write = pm1_write};
+static const AxDeviceOps reset_ops = {.name = "reset", .read = reset_read, .write = reset_write};
+
+// ---- putting devices on the buses ----
+
+static AxError add_ports(Board *board, const char **why)
+{
+    const AxBusRange ranges[] = {
+        {.base = UART_PORT, .size = UART_PORTS, .ops = &axvm_ns16550a_ops, .device = &board->uart},
+        {.base = PM1_PORT, .size = PM1_PORTS, .ops = &pm1_ops, .device = board},
+        {.base = RESET_PORT, .size = 1, .ops = &reset_ops, .device = board},
+    };
+
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        const AxError error = axvm_bus_add(&board->vm->ports, &ranges[i], NULL);
+
+        if (error != AX_OK) {
+            return axvm_because(why, error, "the board's ports cannot be put on the bus");
+        }
+    }
+    return AX_OK;
 }
 
 static AxError init(void *state, AxVM *vm, AxConsoleSink sink, const char **why)
@@ -49,7 +124,8 @@ static AxError init(void *state, AxVM *vm, AxConsoleSink sink, const char **why)
     if (vm->counter_hz == 0) {
         return axvm_because(why, AX_EINVAL, "VM: counter_hz must be known");
     }
-    error = add_uart(board, vm, sink, why);
+    axvm_ns16550a_init(&board->uart, (AxIrqLine){0}, sink);
+    error = add_ports(board, why);
     return error == AX_OK ? axvm_board_add_scratch(vm, &board->scratch, why) : error;
 }
 

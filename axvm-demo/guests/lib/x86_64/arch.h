@@ -5,12 +5,19 @@
 #include "guest.h"
 
 #define GUEST_UART_PORT 0x3f8
+#define GUEST_PM1       0x604 // power-off: GUEST_PM1_OFF
+#define GUEST_PM1_OFF   0x2000
 #define GUEST_LOAD      0x8000 // guest.ld
 #define GUEST_CPUS      4u     // entry.S has stacks for so many
 
 static inline void port_write8(uint16_t port, uint8_t value)
 {
     __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline void port_write16(uint16_t port, uint16_t value)
+{
+    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
 }
 
 static inline uint8_t port_read8(uint16_t port)

@@ -3,6 +3,7 @@
 #include "selftest.h"
 
 #define SCRATCH_PORT (GUEST_UART_PORT + 7)
+#define NO_PORT      0x5f0
 
 #define VECTOR_DE 0
 #define VECTOR_UD 6
@@ -32,6 +33,7 @@ static void test_ports(void)
     count = sizeof(back);
     __asm__ volatile("rep insb" : "+D"(to), "+c"(count) : "d"((uint16_t)SCRATCH_PORT) : "memory");
     GUEST_CHECK_EQ(back[1], 0x5a, "rep insb reads all");
+    GUEST_CHECK_EQ(port_read8(NO_PORT), 0xff, "a port that nobody has reads as ones");
 }
 
 static void test_identity(void)
