@@ -47,12 +47,17 @@ static void set_register(X86VCpu *vcpu, const X86Instruction *in, uint64_t value
 
 // ---- what an instruction does with memory ----
 
-// Of one operand in memory and the rest in registers. The others move between two places in memory, or
-// need an XMM register.
+static bool is_string(const X86Instruction *in)
+{
+    return in->operation == X86_STOS || in->operation == X86_MOVS;
+}
+
+// Of one operand in memory and the rest in registers, or a copy. The others need the stack, or an XMM
+// register.
 static bool is_emulated(const X86Instruction *in)
 {
-    return in->operation != X86_NONE && in->operation < X86_MOVS && ax_width_is_valid(in->width) &&
-           (in->loads || in->stores);
+    return in->operation != X86_NONE && (in->operation < X86_MOVS || is_string(in)) &&
+           ax_width_is_valid(in->width) && (in->loads || in->stores);
 }
 
 // Code that another vCPU changed meanwhile is believed only as far as it explains the fault.
@@ -233,9 +238,77 @@ static X86Next exit_write(const X86VCpu *vcpu, const X86Instruction *in, uint64_
     return X86_LEAVE;
 }
 
+// ---- STOS and MOVS: an exit per element, RIP stays until the count is through ----
+
+static uint64_t string_address(const X86VCpu *vcpu, const X86Instruction *in, X86Segment segment,
+                               unsigned index)
+{
+    const AccessWidth size = (AccessWidth)in->memory.address_size;
+
+    return x86_segment_base(vcpu, segment) + (vcpu->regs.gpr[index] & ax_width_mask(size));
+}
+
+static X86Next exit_string(X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *exit)
+{
+    uint64_t value = vcpu->regs.gpr[RAX];
+    X86Fault fault;
+
+    if (vcpu->exit.fault.access != AX_MAP_WRITE) {
+        return exit_read(vcpu, in, exit);
+    }
+    if (in->operation == X86_MOVS &&
+        !x86_read_memory(vcpu, string_address(vcpu, in, in->memory.segment, RSI), 0, &value,
+                         in->width, &fault)) {
+        x86_inject_fault(vcpu, &fault);
+        return X86_RESUME;
+    }
+    return exit_write(vcpu, in, value, exit);
+}
+
+static void move_index(X86VCpu *vcpu, const X86Instruction *in, unsigned index, uint64_t step)
+{
+    x86_set_gpr(vcpu, index, in->memory.address_size, vcpu->regs.gpr[index] + step);
+}
+
+static void next_element(X86VCpu *vcpu, const X86Instruction *in)
+{
+    const AccessWidth size = (AccessWidth)in->memory.address_size;
+    const uint64_t width = in->width;
+    const uint64_t step = (vcpu->regs.rflags & RFLAGS_DF) != 0 ? -width : width;
+
+    move_index(vcpu, in, RDI, step);
+    if (in->operation == X86_MOVS) {
+        move_index(vcpu, in, RSI, step);
+    }
+    if (in->repeat != X86_REPEAT_NONE) {
+        move_index(vcpu, in, RCX, UINT64_MAX);
+        if ((vcpu->regs.gpr[RCX] & ax_width_mask(size)) != 0) {
+            return;
+        }
+    }
+    x86_advance(vcpu, in->length);
+}
+
+static AxError complete_string(X86VCpu *vcpu, const X86Instruction *in, const AxVCpuExit *exit,
+                               uint64_t value)
+{
+    X86Fault fault;
+
+    if (exit->reason == AX_EXIT_MMIO_READ &&
+        !x86_write_memory(vcpu, string_address(vcpu, in, X86_ES, RDI), &value, in->width, &fault)) {
+        x86_inject_fault(vcpu, &fault);
+        return AX_OK;
+    }
+    next_element(vcpu, in);
+    return AX_OK;
+}
+
 static X86Next exit_mmio(X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *exit)
 {
     keep(vcpu, in);
+    if (is_string(in)) {
+        return exit_string(vcpu, in, exit);
+    }
     return in->loads ? exit_read(vcpu, in, exit)
                      : exit_write(vcpu, in, stored_value(vcpu, in), exit);
 }
@@ -250,7 +323,10 @@ X86Next x86_handle_nested_fault(X86VCpu *vcpu, AxVCpuExit *exit)
         vcpu->exit.fault.gpa % AX_PAGE_SIZE + in.width > AX_PAGE_SIZE) {
         return exit_page_fault(vcpu, exit);
     }
-    return is_apic(vcpu) ? apic_access(vcpu, &in, exit) : exit_mmio(vcpu, &in, exit);
+    if (!is_apic(vcpu)) {
+        return exit_mmio(vcpu, &in, exit);
+    }
+    return is_string(&in) ? exit_page_fault(vcpu, exit) : apic_access(vcpu, &in, exit);
 }
 
 // The second exit of an instruction that reads and writes.
@@ -266,6 +342,9 @@ AxError x86_complete_mmio(X86VCpu *vcpu, const AxVCpuExit *exit, uint64_t value)
 {
     const X86Instruction in = kept(vcpu);
 
+    if (is_string(&in)) {
+        return complete_string(vcpu, &in, exit, value);
+    }
     if (exit->reason == AX_EXIT_MMIO_READ && in.stores) {
         vcpu->mmio_value = value & ax_width_mask((AccessWidth)in.width);
         vcpu->mmio_write_due = true;

@@ -308,6 +308,46 @@ static void what_reads_and_writes_leaves_twice(void **state)
     }
 }
 
+// rep movsb from 0000:8100 to the hole, back to 0000:8200, and rep stosb.
+static void a_copy_leaves_once_per_element(void **state)
+{
+    static const uint8_t movs[] = {0xf3, 0xa4};
+    static const uint8_t stos[] = {0xf3, 0xaa};
+
+    (void)state;
+    memcpy(f.code, movs, sizeof(movs));
+    memcpy(f.code + 0x100, "ab", 2);
+    f.vcpu.regs.gpr[RSI] = 0x8100;
+    f.vcpu.regs.gpr[RCX] = 2;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(f.vcpu.regs.rip, ENTRY);
+        assert_int_equal(fixture_run_exit(&f, VMEXIT_NPF, PF_USER | PF_WRITE, HOLE + i, 0),
+                         AX_EXIT_MMIO_WRITE);
+        assert_int_equal(f.exit.mmio.data, 'a' + i);
+        assert_int_equal(x86_complete_write(&f.vcpu, &f.exit), AX_OK);
+    }
+    assert_int_equal(f.vcpu.regs.rip, ENTRY + 2);
+    assert_int_equal(f.vcpu.regs.gpr[RSI], 0x8102);
+    f.vcpu.regs.rip = ENTRY;
+    f.vcpu.regs.gpr[RDI] = 0x8200;
+    f.vcpu.regs.gpr[RCX] = 2;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(fixture_run_exit(&f, VMEXIT_NPF, PF_USER, HOLE + i, 0), AX_EXIT_MMIO_READ);
+        assert_int_equal(x86_complete_read(&f.vcpu, &f.exit, 'y' + i), AX_OK);
+    }
+    assert_memory_equal(f.code + 0x200, "yz", 2);
+    assert_int_equal(f.vcpu.regs.rip, ENTRY + 2);
+    memcpy(f.code, stos, sizeof(stos));
+    f.vcpu.regs.rip = ENTRY;
+    f.vcpu.regs.gpr[RCX] = 1;
+    assert_int_equal(fixture_run_exit(&f, VMEXIT_NPF, PF_USER | PF_WRITE, HOLE, 0),
+                     AX_EXIT_MMIO_WRITE);
+    assert_int_equal(f.exit.mmio.data, f.vcpu.regs.gpr[RAX] & 0xff);
+    assert_int_equal(x86_complete_write(&f.vcpu, &f.exit), AX_OK);
+    assert_int_equal(f.vcpu.regs.gpr[RDI], 0x8203);
+    assert_int_equal(f.vcpu.regs.rip, ENTRY + 2);
+}
+
 // CMP and TEST change no register, not even the upper half of one; OR does.
 static void what_only_reads_leaves_once(void **state)
 {
@@ -449,6 +489,7 @@ int main(void)
         TEST(an_msr_that_nobody_has_is_the_hosts_to_refuse),
         TEST(mmio_moves_have_width_register_and_sign),
         TEST(what_reads_and_writes_leaves_twice),
+        TEST(a_copy_leaves_once_per_element),
         TEST(what_only_reads_leaves_once),
         TEST(what_is_not_known_is_a_nested_page_fault),
         TEST(xsetbv_takes_what_was_offered),
