@@ -65,10 +65,13 @@ static RISCVNext data_page_fault(const RISCVVCpu *vcpu, AxVCpuExit *exit)
 
 bool riscv_fetch_instruction(const RISCVVCpu *vcpu, uint32_t *instruction, unsigned *size)
 {
-    if (!rv_hlvx_instruction(vcpu->regs.pc, instruction)) {
+    uint32_t fetched = 0;
+
+    if (!rv_hlvx_instruction(vcpu->regs.pc, &fetched)) {
         return false;
     }
-    *size = (*instruction & 3) == 3 ? 4 : 2;
+    *instruction = fetched;
+    *size = (fetched & 3) == 3 ? 4 : 2;
     return true;
 }
 
