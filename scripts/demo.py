@@ -38,14 +38,16 @@ class Guest:
     archs: tuple[str, ...] = tuple(machine.ARCHS)
 
 
+# Where boards have what bench and stock kernels need.
+COMPLETE = ("aarch64", "riscv64")
 GUESTS = {
     "builtin": Guest("self-test of what the hypervisor promises, inside its image", builtin="selftest"),
     "hello": Guest("the smallest guest, inside the hypervisor's image", builtin="hello"),
-    "bench": Guest("what exits cost, inside the hypervisor's image", builtin="bench"),
+    "bench": Guest("what exits cost, inside the hypervisor's image", builtin="bench", archs=COMPLETE),
     "linux": Guest("stock Debian kernel with busybox; reports and powers off", config="linux.toml", debian=True,
-                   enter_after="SLEEP-START"),
+                   enter_after="SLEEP-START", archs=COMPLETE),
     "linux-shell": Guest("the same with a shell; leave it with 'exit', Ctrl-] x or Ctrl-A x",
-                         config="linux.toml", debian=True, words="axvm.shell", interactive=True),
+                         config="linux.toml", debian=True, words="axvm.shell", interactive=True, archs=COMPLETE),
     "u-boot": Guest("Debian's U-Boot at its prompt; leave it with 'poweroff', Ctrl-] x or Ctrl-A x",
                     config="u-boot.toml", interactive=True, archs=("riscv64",)),
 }

@@ -27,11 +27,13 @@ class Arch:
     options: tuple[str, ...]
     cpu: str
     other_cpus: str  # for people
+    image: str = "axvm-demo.bin"
 
 
 ARCHS = {
     "aarch64": Arch("qemu-system-aarch64", ("-M", "virt,virtualization=on,gic-version=3"), "cortex-a72", "max"),
     "riscv64": Arch("qemu-system-riscv64", ("-M", "virt"), "rv64", "rv64,sstc=off"),
+    "x86_64": Arch("qemu-system-x86_64", ("-M", "q35"), "max", "EPYC", "axvm-demo.elf"),
 }
 
 
@@ -64,9 +66,10 @@ def build_image(arch, compiler="gcc", options=()):
     configure(build_dir, ["--cross-file", ROOT / "cross" / f"{arch}-none-{compiler}.ini", *options],
               f"setup-{name}")
     compile_all(build_dir, f"build-{name}")
-    images = sorted(build_dir.rglob("axvm-demo.bin"))
+    wanted = ARCHS[arch].image
+    images = sorted(build_dir.rglob(wanted))
     if len(images) != 1:
-        raise MachineError(f"{build_dir}: expected one axvm-demo.bin, found {len(images)}")
+        raise MachineError(f"{build_dir}: expected one {wanted}, found {len(images)}")
     return images[0]
 
 

@@ -8,6 +8,7 @@ PHDRS
     text PT_LOAD FLAGS(5);
     rodata PT_LOAD FLAGS(4);
     data PT_LOAD FLAGS(6);
+    note PT_NOTE FLAGS(4);
 }
 
 SECTIONS
@@ -21,6 +22,9 @@ SECTIONS
 
     . = ALIGN(PAGE_SIZE);
     image_rodata = .;
+    .note : {
+        KEEP(*(.note.boot))
+    } :rodata :note
     .rodata : {
         *(.rodata .rodata.* .srodata .srodata.*)
     } :rodata

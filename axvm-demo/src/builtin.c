@@ -8,12 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-// X(name, vCPUs): one line per guest. guests/meson.build makes guest_<name> and guest_<name>_end.
-#define BUILTIN_GUESTS(X) \
-    X(selftest, 2)        \
-    X(bench, 1)           \
-    X(hello, 1)
-
 #define GUEST_MEMORY  (UINT64_C(64) << 20)
 #define GUEST_SCRATCH UINT64_C(0x0a000000) // guests/lib/guest.h knows it, too
 
@@ -25,10 +19,10 @@ typedef struct Builtin {
 } Builtin;
 
 #define BUILTIN_SYMBOLS(name, cpus) extern const uint8_t guest_##name[], guest_##name##_end[];
-BUILTIN_GUESTS(BUILTIN_SYMBOLS)
+MACHINE_GUESTS(BUILTIN_SYMBOLS)
 
 #define BUILTIN_ENTRY(name, cpus) {#name, guest_##name, guest_##name##_end, (cpus)},
-static const Builtin builtins[] = {BUILTIN_GUESTS(BUILTIN_ENTRY)};
+static const Builtin builtins[] = {MACHINE_GUESTS(BUILTIN_ENTRY)};
 
 #define BUILTIN_COUNT (sizeof(builtins) / sizeof(builtins[0]))
 

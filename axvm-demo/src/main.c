@@ -10,8 +10,6 @@
 #include "summary.h"
 #include "vms.h"
 
-#include <libfdt.h>
-
 static HostInfo host;
 static Options options;
 
@@ -36,20 +34,17 @@ static void map_memory(void)
     }
 }
 
-// What the image, the device tree, the bundle and the firmware leave of the memory.
-static RangeList free_memory(const void *fdt)
+// What the image, the bundle, the firmware and the boot loader leave of the memory.
+static RangeList free_memory(void)
 {
-    const Range image = platform_image();
-    const Range tree = {.base = (uintptr_t)fdt, .size = fdt_totalsize(fdt)};
     RangeList free = host.memory;
-    bool fits = ranges_remove(&free, image) && ranges_remove(&free, tree) &&
-                ranges_remove(&free, host.initrd);
+    bool fits = ranges_remove(&free, platform_image()) && ranges_remove(&free, host.initrd);
 
     for (uint32_t i = 0; fits && i < host.reserved.count; i++) {
         fits = ranges_remove(&free, host.reserved.items[i]);
     }
     if (!fits) {
-        demo_fail("device tree: memory is cut into too many pieces");
+        demo_fail("%s: memory is cut into too many pieces", platform_source);
     }
     ranges_align(&free, FRAME_SIZE);
     return free;
@@ -97,22 +92,18 @@ _Noreturn void demo_secondary(void)
     }
 }
 
-_Noreturn void demo_main(const void *fdt)
+_Noreturn void demo_main(const void *boot)
 {
     const char *why;
 
-    if (fdt == NULL) {
-        demo_fail("the boot loader passed no device tree: boot axvm-demo.bin, not axvm-demo.elf");
-    }
-    if (!hostinfo_read(&host, fdt, platform_cpu_number(), &why) ||
-        !platform_read(&host, fdt, &why)) {
-        demo_fail("device tree: %s", why);
+    if (!platform_read(&host, boot, &why)) {
+        demo_fail("%s: %s", platform_source, why);
     }
     read_options();
     platform_init(&host);
     map_memory();
 
-    RangeList free = free_memory(fdt);
+    RangeList free = free_memory();
 
     if (!vms_plan(&host, &options, &free)) {
         platform_exit(false);

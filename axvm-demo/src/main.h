@@ -2,8 +2,8 @@
 /* The hypervisor, from the first C code with the MMU on to the end of the machine. */
 #pragma once
 
-/* `fdt` is what the boot loader passed, NULL for nothing. */
-_Noreturn void demo_main(const void *fdt);
+/* `boot` is what the boot loader passed, NULL for nothing. */
+_Noreturn void demo_main(const void *boot);
 
 /* The same for a secondary CPU. It comes back from nothing and waits at the end. */
 _Noreturn void demo_secondary(void);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pagetable.h"
 
-#define PAGE_BITS   12u
-#define LEVEL_BITS  9u
-#define BLOCK_LEVEL 2u // largest leaf: 1 GiB
+#define PAGE_BITS  12u
+#define LEVEL_BITS 9u
 
 static unsigned level_shift(unsigned level)
 {
@@ -50,13 +49,14 @@ static bool add_page(PageTable *table, uint64_t *entry)
 static bool leaf_fits(const PageFormat *format, uint64_t entry, unsigned level, uint64_t addr,
                       uint64_t left)
 {
-    return level == 0 || (level <= BLOCK_LEVEL && !is_table(format, entry) &&
+    return level == 0 || (level <= format->block_level && !is_table(format, entry) &&
                           addr % level_size(level) == 0 && left >= level_size(level));
 }
 
 static uint64_t leaf(const PageFormat *format, unsigned level, uint64_t addr, PageKind kind)
 {
-    return addr >> format->addr_shift | format->leaves[kind] | (level == 0 ? format->page : 0);
+    return addr >> format->addr_shift | format->leaves[kind] |
+           (level == 0 ? format->page : format->block);
 }
 
 // Maps as much as one entry holds; 0 when that is impossible.

@@ -18,12 +18,14 @@ typedef enum PageKind { PAGE_TEXT, PAGE_RODATA, PAGE_DATA, PAGE_DEVICE, PAGE_KIN
 /* Entries are 0 where nothing is mapped. */
 typedef struct PageFormat {
     uint8_t root_level;  /* counted from the leaf */
+    uint8_t block_level; /* of the largest leaf */
     uint8_t addr_bits;   /* identity-mapped addresses have no more */
     uint8_t addr_shift;  /* an entry holds address >> addr_shift ... */
     uint64_t addr_mask;  /* ... in these bits */
     uint64_t table_mask; /* above level 0 an entry refers to a table when of these bits ... */
     uint64_t table;      /* ... these are set */
     uint64_t page;       /* set in leaves at level 0 only */
+    uint64_t block;      /* set in the others */
     uint64_t leaves[PAGE_KIND_COUNT];
 } PageFormat;
 
@@ -33,6 +35,9 @@ extern const PageFormat pagetable_aarch64;
 
 /* Sv39 (Privileged Architecture 4.4): of its two halves the lower one. */
 extern const PageFormat pagetable_sv39;
+
+/* Four levels (SDM 3, 4.5), EFER.NXE set. CPUs without 1 GiB pages need block_level 1. */
+extern const PageFormat pagetable_x86_64;
 
 /* The pages are zero and aligned to their size; pages[0] is the root. */
 typedef struct PageTable {

@@ -21,14 +21,14 @@ bool platform_map(uint64_t base, uint64_t size, bool device);
 /* Where the hypervisor itself lies, with its stacks. */
 Range platform_image(void);
 
-/* Number by which the device tree names the calling CPU. */
-uint64_t platform_cpu_number(void);
+/* What describes the machine, for messages: "device tree". */
+extern const char platform_source[];
 
 /*
- * Reads what is this board's own of the device tree, and what of `info` is its to fill. False with
- * a sentence in `why`, as hostinfo_read.
+ * Reads the machine from what the boot loader passed to demo_main(). False with a sentence in `why`
+ * when it is malformed or lacks a part.
  */
-bool platform_read(HostInfo *info, const void *fdt, const char **why);
+bool platform_read(HostInfo *info, const void *boot, const char **why);
 
 /* The machine as it was read: console, interrupt controller, timer. */
 void platform_init(const HostInfo *info);

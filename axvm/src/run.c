@@ -54,12 +54,16 @@ static AxError on_page_fault(const AxRun *run, const AxVCpuExit *exit)
     return touch(run, exit->page_fault.addr, exit->page_fault.access);
 }
 
+// A port that nobody has reads as ones, and writes to it are lost: guests look for devices so.
 static AxError on_io_read(const AxRun *run, const AxVCpuExit *exit)
 {
     uint64_t value = 0;
     const AxError error = axvm_bus_read(&run->vm->ports, run->vcpu, exit->io.port.number,
                                         exit->io.width, &value);
 
+    if (error == AX_ENOENT) {
+        return axvcpu_complete_read(run->vcpu, ax_width_mask(exit->io.width));
+    }
     return error == AX_OK ? axvcpu_complete_read(run->vcpu, value)
                           : axvcpu_complete_fault(run->vcpu);
 }
@@ -69,7 +73,8 @@ static AxError on_io_write(const AxRun *run, const AxVCpuExit *exit)
     const AxError error = axvm_bus_write(&run->vm->ports, run->vcpu, exit->io.port.number,
                                          exit->io.width, exit->io.data);
 
-    return error == AX_OK ? axvcpu_complete_write(run->vcpu) : axvcpu_complete_fault(run->vcpu);
+    return error == AX_OK || error == AX_ENOENT ? axvcpu_complete_write(run->vcpu)
+                                                : axvcpu_complete_fault(run->vcpu);
 }
 
 // Ranges on this bus count registers, not bytes.

@@ -15,6 +15,7 @@
 // MAIR: 0 device-nGnRE, 1 normal write-back.
 const PageFormat pagetable_aarch64 = {
     .root_level = 3,
+    .block_level = 2,
     .addr_bits = 48,
     .addr_shift = 0,
     .addr_mask = UINT64_C(0x0000fffffffff000),

@@ -6,6 +6,7 @@
 #include "cpu.h"
 #include "firmware.h"
 #include "gic.h"
+#include "hostinfo_fdt.h"
 #include "layout.h"
 #include "log.h"
 #include "scale.h"
@@ -39,14 +40,17 @@ AxPCpuId this_pcpu(void)
     return hal_this_pcpu(NULL);
 }
 
-uint64_t platform_cpu_number(void)
+static uint64_t cpu_number(void)
 {
     return CPU_READ(mpidr_el1) & MPIDR_AFFINITY;
 }
 
-bool platform_read(HostInfo *info, const void *fdt, const char **why)
+const char platform_source[] = "device tree";
+
+bool platform_read(HostInfo *info, const void *boot, const char **why)
 {
-    return aarch64_board_read(&board, info, fdt, why);
+    return hostinfo_read_fdt(info, boot, cpu_number(), why) &&
+           aarch64_board_read(&board, info, boot, why);
 }
 
 static void map_device(Range range, const char *name)
@@ -81,7 +85,7 @@ void platform_init(const HostInfo *info)
 
 void platform_init_pcpu(const HostInfo *info)
 {
-    const AxPCpuId pcpu = hostinfo_find_cpu(info, platform_cpu_number());
+    const AxPCpuId pcpu = hostinfo_find_cpu(info, cpu_number());
 
     CPU_WRITE(tpidr_el2, pcpu);
     time_arm(UINT64_MAX);

@@ -12,3 +12,9 @@
 
 /* The numbers of its hypercalls begin here: the SBI's experimental extensions. */
 #define MACHINE_HYPERCALLS UINT64_C(0x08000000)
+
+/* X(name, vCPUs): its built-in guests. guests/meson.build makes guest_<name> and guest_<name>_end. */
+#define MACHINE_GUESTS(X) \
+    X(selftest, 2)        \
+    X(bench, 1)           \
+    X(hello, 1)

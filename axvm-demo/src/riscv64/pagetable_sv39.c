@@ -14,6 +14,7 @@
 
 const PageFormat pagetable_sv39 = {
     .root_level = 2,
+    .block_level = 2,
     .addr_bits = 38,
     .addr_shift = 2,
     .addr_mask = UINT64_C(0x003ffffffffffc00),

@@ -6,6 +6,7 @@
 #include "cpu.h"
 #include "exit.h"
 #include "fault.h"
+#include "hostinfo_fdt.h"
 #include "layout.h"
 #include "log.h"
 #include "plic.h"
@@ -48,7 +49,7 @@ AxPCpuId this_pcpu(void)
     return hal_this_pcpu(NULL);
 }
 
-uint64_t platform_cpu_number(void)
+static uint64_t cpu_number(void)
 {
     uint64_t tp;
 
@@ -56,9 +57,12 @@ uint64_t platform_cpu_number(void)
     return tp;
 }
 
-bool platform_read(HostInfo *info, const void *fdt, const char **why)
+const char platform_source[] = "device tree";
+
+bool platform_read(HostInfo *info, const void *boot, const char **why)
 {
-    return riscv64_board_read(&board, info, fdt, why);
+    return hostinfo_read_fdt(info, boot, cpu_number(), why) &&
+           riscv64_board_read(&board, info, boot, why);
 }
 
 static void map_device(Range range, const char *name)
@@ -102,7 +106,7 @@ void platform_init(const HostInfo *info)
 
 void platform_init_pcpu(const HostInfo *info)
 {
-    const AxPCpuId pcpu = hostinfo_find_cpu(info, platform_cpu_number());
+    const AxPCpuId pcpu = hostinfo_find_cpu(info, cpu_number());
 
     __asm__ volatile("mv tp, %0" : : "r"((uint64_t)pcpu) : "memory");
     plic_init_pcpu(&board, pcpu, info->cpus[pcpu]);

@@ -160,12 +160,25 @@ static void ports_are_a_bus_of_their_own(void **state)
     assert_int_equal(port_device.value, 0x77);
     assert_int_equal(port_device.offset, 2);
     assert_faulted(false);
-    exit.io.port.number = 0x80;
+    port_device.error = AX_EPERM;
     run_exit(exit);
     assert_faulted(true);
     exit.reason = AX_EXIT_IO_READ;
     run_exit(exit);
     assert_faulted(true);
+}
+
+static void ports_that_nobody_has_read_as_ones(void **state)
+{
+    AxVCpuExit exit = {.reason = AX_EXIT_IO_WRITE, .io = {{0x80}, AX_WIDTH_WORD, 0x77}};
+
+    (void)state;
+    run_exit(exit);
+    assert_faulted(false);
+    exit.reason = AX_EXIT_IO_READ;
+    run_exit(exit);
+    assert_faulted(false);
+    assert_int_equal(fake(0)->answer, 0xffff);
 }
 
 static void system_registers_are_whole(void **state)
@@ -749,6 +762,7 @@ int main(void)
         RUN_TEST(many_accesses_need_one_call),
         RUN_TEST(nobody_at_an_address_is_a_fault),
         RUN_TEST(ports_are_a_bus_of_their_own),
+        RUN_TEST(ports_that_nobody_has_read_as_ones),
         RUN_TEST(system_registers_are_whole),
         RUN_TEST(memory_on_demand_appears_and_the_access_is_repeated),
         RUN_TEST(a_missing_right_is_a_fault),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A tree like that of QEMU's virt board is built, one thing in it changed, and read.
 #include "aarch64/board.h"
+#include "hostinfo_fdt.h"
 #include "tree.h"
 
 static void put_devices(void)
@@ -42,7 +43,7 @@ static void build(void)
 static bool read(Aarch64Board *board, HostInfo *info, const char **why)
 {
     *why = "?";
-    return hostinfo_read(info, tree, 0x100, why) && aarch64_board_read(board, info, tree, why);
+    return hostinfo_read_fdt(info, tree, 0x100, why) && aarch64_board_read(board, info, tree, why);
 }
 
 static void must_name(const char *thing)
@@ -166,7 +167,7 @@ static void any_damaged_byte_is_survived(void **state)
         assert_non_null(copy);
         memcpy(copy, tree, size);
         copy[at] ^= 0xff;
-        if (hostinfo_read(&info, copy, 0x100, &why)) {
+        if (hostinfo_read_fdt(&info, copy, 0x100, &why)) {
             const bool good = aarch64_board_read(&board, &info, copy, &why);
 
             assert_int_equal(good, why == NULL);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A tree like that of QEMU's virt board is built, one thing in it changed, and read.
+#include "hostinfo_fdt.h"
 #include "riscv64/board.h"
 #include "tree.h"
 
@@ -82,7 +83,7 @@ typedef struct Machine {
 static bool read(Machine *machine)
 {
     machine->why = "?";
-    return hostinfo_read(&machine->info, tree, 4, &machine->why) &&
+    return hostinfo_read_fdt(&machine->info, tree, 4, &machine->why) &&
            riscv64_board_read(&machine->board, &machine->info, tree, &machine->why);
 }
 
@@ -289,7 +290,7 @@ static void any_damaged_byte_is_survived(void **state)
         assert_non_null(copy);
         memcpy(copy, tree, size);
         copy[at] ^= 0xff;
-        if (hostinfo_read(&machine.info, copy, 0, &machine.why)) {
+        if (hostinfo_read_fdt(&machine.info, copy, 0, &machine.why)) {
             const bool good = riscv64_board_read(&machine.board, &machine.info, copy, &machine.why);
 
             assert_int_equal(good, machine.why == NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A tree like that of QEMU's virt board is built, one thing in it changed, and read.
-#include "hostinfo.h"
+#include "hostinfo_fdt.h"
 #include "tree.h"
 
 static void put_cpus(void)
@@ -58,7 +58,7 @@ static HostInfo must_read(void)
     HostInfo info;
     const char *why = "?";
 
-    assert_true(hostinfo_read(&info, tree, 0, &why));
+    assert_true(hostinfo_read_fdt(&info, tree, 0, &why));
     assert_null(why);
     return info;
 }
@@ -68,7 +68,7 @@ static void must_name(const char *thing)
     HostInfo info;
     const char *why = NULL;
 
-    assert_false(hostinfo_read(&info, tree, 0, &why));
+    assert_false(hostinfo_read_fdt(&info, tree, 0, &why));
     assert_names(why, thing);
 }
 
@@ -81,9 +81,11 @@ static void everything_is_found_in_a_tree_like_qemus(void **state)
     assert_int_equal(info.memory.count, 2);
     assert_int_equal(info.memory.items[1].base, 0x1000000000);
     assert_int_equal(info.memory.items[1].size, 0x100000000);
-    assert_int_equal(info.reserved.count, 2);
+    assert_int_equal(info.reserved.count, 3);
     assert_int_equal(info.reserved.items[0].base, 0x60000000);
     assert_int_equal(info.reserved.items[1].size, 0x100000);
+    assert_int_equal(info.reserved.items[2].base, (uintptr_t)tree);
+    assert_int_equal(info.reserved.items[2].size, TREE_SIZE);
     assert_int_equal(info.initrd.base, 0x48000000);
     assert_int_equal(info.initrd.size, 0x1234);
     assert_int_equal(info.cpu_count, 2);
@@ -103,7 +105,7 @@ static void what_is_optional_may_be_missing(void **state)
     const HostInfo info = must_read();
 
     assert_int_equal(info.initrd.size, 0);
-    assert_int_equal(info.reserved.count, 1);
+    assert_int_equal(info.reserved.count, 2);
     assert_string_equal(info.bootargs, "");
     assert_false(info.has_seed);
 }
@@ -194,7 +196,7 @@ static void the_boot_cpu_is_never_one_too_many(void **state)
     (void)state;
     build_many_cpus();
     for (uint32_t boot = 0x10; boot < 0x10 + HOST_CPUS_MAX + 4; boot++) {
-        assert_true(hostinfo_read(&info, tree, boot, &why));
+        assert_true(hostinfo_read_fdt(&info, tree, boot, &why));
         assert_int_equal(info.cpu_count, HOST_CPUS_MAX);
         assert_int_equal(info.cpus[hostinfo_find_cpu(&info, boot)], boot);
         assert_int_equal(info.cpus[0], 0x10);
@@ -259,7 +261,7 @@ static void any_damaged_byte_is_survived(void **state)
         assert_non_null(copy);
         memcpy(copy, tree, size);
         copy[at] ^= 0xff;
-        const bool read = hostinfo_read(&info, copy, 0, &why);
+        const bool read = hostinfo_read_fdt(&info, copy, 0, &why);
 
         assert_int_equal(read, why == NULL);
         free(copy);

@@ -38,6 +38,17 @@ static const Sample samples[] = {
             [PAGE_DEVICE] = 0xc7,
         },
     },
+    {
+        &pagetable_x86_64,
+        UINT64_C(1) << 47,
+        // P, R/W, PWT, PCD, A, D; XD
+        {
+            [PAGE_TEXT] = 0x21,
+            [PAGE_RODATA] = UINT64_C(0x8000000000000021),
+            [PAGE_DATA] = UINT64_C(0x8000000000000063),
+            [PAGE_DEVICE] = UINT64_C(0x800000000000007b),
+        },
+    },
 };
 
 static _Alignas(4096) PageTablePage pages[PAGES];
@@ -101,9 +112,23 @@ static void blocks_and_pages_differ_where_the_format_says_so(void **state)
         PageTable table = fresh_of(samples[i].format, PAGES);
 
         assert_true(pagetable_map(&table, 0, 2 * MIB, PAGE_DATA));
-        assert_int_equal(pagetable_lookup(&table, MIB) | samples[i].format->page,
+        assert_int_equal((pagetable_lookup(&table, MIB) ^ samples[i].format->block) |
+                             samples[i].format->page,
                          samples[i].kinds[PAGE_DATA]);
     }
+}
+
+static void blocks_are_no_larger_than_the_format_says(void **state)
+{
+    PageFormat format = pagetable_x86_64;
+    PageTable table;
+
+    (void)state;
+    format.block_level = 1;
+    table = fresh_of(&format, PAGES);
+    assert_true(pagetable_map(&table, GIB, GIB, PAGE_DATA));
+    assert_int_equal(target(&table, GIB + 123 * MIB), GIB + 122 * MIB);
+    assert_int_equal(target(&table, 2 * GIB - 1), 2 * GIB - 2 * MIB);
 }
 
 static void ranges_are_widened_to_whole_pages(void **state)
@@ -175,6 +200,7 @@ int main(void)
         cmocka_unit_test(every_mapping_is_the_identity),
         cmocka_unit_test(entries_say_what_their_kind_is),
         cmocka_unit_test(blocks_and_pages_differ_where_the_format_says_so),
+        cmocka_unit_test(blocks_are_no_larger_than_the_format_says),
         cmocka_unit_test(ranges_are_widened_to_whole_pages),
         cmocka_unit_test(a_later_mapping_keeps_finer_entries),
         cmocka_unit_test(a_block_is_not_split),

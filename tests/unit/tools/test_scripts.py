@@ -80,7 +80,9 @@ class Options(unittest.TestCase):
         listed = (SCRIPTS / "packages.txt").read_text()
         for name, arch in machine.ARCHS.items():
             with self.subTest(arch=name):
-                self.assertRegex(listed, f"(?m)^{name} gcc-{name}-")
+                # PCs have no package of a cross compiler for themselves.
+                compiler = "demo gcc$" if name == "x86_64" else f"{name} gcc-{name}-"
+                self.assertRegex(listed, f"(?m)^{compiler}")
                 self.assertRegex(listed, f"(?m)^{name} qemu-system-")
 
 

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A virtual CPU on AMD SVM (AMD64 APM volume 2, chapter 15). Complete types to embed; the fields are
+ * private to the backend. The host runs in ring 0 of 64-bit mode with four-level paging, with TR
+ * loaded, and its C code uses no x87, SSE or AVX register, between bind and unbind of a vCPU.
+ *
+ * Interrupts are off during a run, and on only while the guest runs. AxVCpuHal.irq_fetch is called
+ * with an interrupt that is pending and not acknowledged: the host lets it arrive (STI, NOP, CLI) and
+ * returns the number that its handler saw.
+ *
+ * AX_EXIT_HYPERCALL is VMMCALL at CPL 0 (elsewhere it is #UD): nr is RAX, args are RDI, RSI, RDX,
+ * R10, R8, R9. The answer goes to RAX: `value`, or with an error -1000 - AxError.
+ *
+ * The local APIC is the backend's: the page at 0xfee00000, which the VM layer leaves unmapped, and
+ * the MSRs of x2APIC. Its id is the vCPU id.
+ */
+#pragma once
+
+#include <axvcpu-x86/percpu.h>
+#include <axvcpu-x86/sysregs.h>
+#include <axvcpu/arch.h>
+
+/* tsc_hz: ticks of the time stamp counter per second; AX_EINVAL for 0. */
+typedef struct X86VCpuCreateConfig {
+    uint64_t tsc_hz;
+} X86VCpuCreateConfig;
+
+/*
+ * trap_wait: HLT leaves the guest as AX_EXIT_IDLE. Needed as soon as the pCPU has something else to
+ * run; without it the pCPU waits in the guest, which costs no exit.
+ * passthrough_interrupt, passthrough_timer: as in the originals. Not offered: AX_ENOTSUP when set.
+ */
+typedef struct X86VCpuSetupConfig {
+    bool trap_wait;
+    bool passthrough_interrupt;
+    bool passthrough_timer;
+} X86VCpuSetupConfig;
+
+/* General state of the guest at an exit, and what the world switch needs: see world_switch.S. */
+typedef struct X86GuestRegs {
+    uint64_t gpr[16]; /* in the order of their encoding */
+    uint64_t rip;
+    uint64_t rflags;
+    uint64_t vmcb; /* host-physical address */
+    uint64_t host_vmcb;
+} X86GuestRegs;
+
+typedef enum X86EventType {
+    X86_EVENT_INTERRUPT = 0,
+    X86_EVENT_NMI = 2,
+    X86_EVENT_EXCEPTION = 3,
+    X86_EVENT_SOFTWARE = 4,
+} X86EventType;
+
+/* Something to be delivered through the guest's IDT, or that was being delivered at an exit. */
+typedef struct X86Event {
+    bool valid;
+    uint8_t vector;
+    X86EventType type;
+    bool has_error_code;
+    uint32_t error_code;
+} X86Event;
+
+/* Causes of exits, the same for all vendors. */
+typedef enum X86ExitKind {
+    X86_EXIT_UNKNOWN, /* raw has the vendor's own number */
+    X86_EXIT_FAIL_ENTRY,
+    X86_EXIT_EXTERNAL_INTERRUPT,
+    X86_EXIT_NMI,
+    X86_EXIT_INTERRUPT_WINDOW,
+    X86_EXIT_NMI_WINDOW,
+    X86_EXIT_TPR_WRITE, /* MOV to CR8 */
+    X86_EXIT_EXCEPTION,
+    X86_EXIT_MACHINE_CHECK,
+    X86_EXIT_HYPERCALL,
+    X86_EXIT_HALT,
+    X86_EXIT_CPUID,
+    X86_EXIT_IO,
+    X86_EXIT_MSR,
+    X86_EXIT_NESTED_FAULT,
+    X86_EXIT_SHUTDOWN,
+    X86_EXIT_XSETBV,
+    X86_EXIT_CACHE,     /* INVD, WBINVD */
+    X86_EXIT_UNDEFINED, /* an instruction that guests do not have */
+    X86_EXIT_KIND_COUNT
+} X86ExitKind;
+
+typedef struct X86Exit {
+    X86ExitKind kind;
+    uint8_t length; /* of the instruction; 0 when it is none */
+    uint64_t raw;   /* EXITCODE */
+    uint64_t info;  /* EXITINFO1 */
+    X86Event event; /* that was being delivered */
+    union {
+        struct {
+            uint16_t port;
+            uint8_t width;
+            uint8_t address_size; /* of string forms, and segment of OUTS: by io.c */
+            uint8_t segment;
+            bool in;
+            bool string;
+            bool repeat;
+        } io;
+        struct {
+            bool write;
+        } msr;
+        struct {
+            uint64_t gpa;
+            MappingFlags access;
+            bool present;
+            bool walk;
+        } fault;
+        struct {
+            uint8_t vector;
+            bool has_error_code;
+            uint32_t error_code;
+        } exception;
+    };
+} X86Exit;
+
+/*
+ * Interrupt numbers of a vCPU: 16 to 255 are vectors of its local APIC. An edge sets IRR; a level
+ * sets it again until it is lowered, and the end of its handling leaves as AX_EXIT_INTERRUPT_END.
+ */
+#define X86_IRQ_FIRST 16u
+#define X86_IRQ_LAST  255u
+
+/* The registers of a local APIC that have bits of their own (SDM volume 3, chapter 11). */
+#define X86_LVT_COUNT 6u
+
+typedef struct X86Lapic {
+    uint64_t base; /* IA32_APIC_BASE */
+    uint32_t tpr;
+    uint32_t ldr;
+    uint32_t dfr;
+    uint32_t svr;
+    uint32_t esr;
+    uint64_t icr;
+    uint32_t lvt[X86_LVT_COUNT];
+    uint32_t isr[8];
+    uint32_t irr[8];
+    uint32_t tmr[8];
+    bool nmi_pending;
+    bool nmi_blocked; /* until IRET */
+    /* Read by irq_state on other pCPUs, as of the last exit from run: IRR and ISR. */
+    _Atomic uint64_t pending[4];
+    _Atomic uint64_t active[4];
+    bool look_again;  /* before the next entry, whatever the events say */
+    uint32_t windows; /* that are open */
+} X86Lapic;
+
+/* Timer of the local APIC; all times are AxVCpuHal.now_ns. */
+typedef struct X86VTimer {
+    uint32_t initial;
+    uint32_t divide;     /* the register */
+    uint64_t started;    /* when the count began */
+    uint64_t tsc;        /* IA32_TSC_DEADLINE, 0: off */
+    uint64_t deadline;   /* AX_DEADLINE_NONE: off */
+    uint64_t announced;  /* what set_deadline was last called for */
+    uint64_t tsc_offset; /* guest TSC - host TSC, the same for all vCPUs of a VM */
+} X86VTimer;
+
+/* The state of a local APIC that a snapshot holds, for X86_REG_APIC. */
+typedef enum X86ApicReg {
+    X86_APIC_TPR,
+    X86_APIC_LDR,
+    X86_APIC_DFR,
+    X86_APIC_SVR,
+    X86_APIC_ESR,
+    X86_APIC_ICR,
+    X86_APIC_LVT,                                /* six entries from the timer's on */
+    X86_APIC_ISR = X86_APIC_LVT + X86_LVT_COUNT, /* four pieces of 64 vectors each */
+    X86_APIC_IRR = X86_APIC_ISR + 4,
+    X86_APIC_TMR = X86_APIC_IRR + 4,
+    X86_APIC_NMI = X86_APIC_TMR + 4, /* bit 0: pending, bit 1: blocked until IRET */
+    X86_APIC_TIMER_INITIAL,
+    X86_APIC_TIMER_DIVIDE,
+    X86_APIC_TSC_DEADLINE,
+    X86_APIC_TIMER_LEFT, /* ns until it fires, AX_DEADLINE_NONE when it is off */
+    X86_APIC_REG_COUNT
+} X86ApicReg;
+
+struct X86Vendor;
+
+typedef struct X86VCpu {
+    X86GuestRegs regs; /* first: offsets are shared with world_switch.S */
+    AxArchVCpuEnv env;
+    const struct X86Vendor *vendor;
+    X86PerCpu *percpu; /* NULL when not bound */
+    /* Where it was bound before, NULL at first: the guest's own flushes were not heard elsewhere. */
+    const X86PerCpu *last_percpu;
+    AxEptRoot *ept;
+    uint64_t tag;     /* while bound */
+    uint64_t flushes; /* AxEptRoot.flushes that this vCPU has heeded */
+    X86VCpuCreateConfig create;
+    bool trap_wait;
+    HostPhysAddr control; /* VMCB */
+    HostPhysAddr fp;      /* image for XSAVE, not up to date while bound */
+    uint64_t xcr0;
+    uint64_t dr[4]; /* not up to date while bound */
+    X86Exit exit;
+    X86Event event;          /* to be delivered at the next entry */
+    uint8_t instruction[96]; /* whose MMIO access is being completed, as decoded ... */
+    uint64_t mmio_value;     /* ... what it read ... */
+    bool mmio_write_due;     /* ... and that it writes next */
+    bool shutdown;           /* a triple fault ends it */
+    bool shadow;             /* STI or MOV SS: no interrupt after the instruction that left */
+    X86Lapic lapic;
+    X86VTimer timer;
+} X86VCpu;
+
+extern const AxArchVCpuOps x86_vcpu_ops;
+
+/* The format of nested page tables of this processor. */
+const AxEptFormat *x86_ept_format(void);
+
+/*
+ * Register ids beyond the general ones, see AX_REG_ARCH. A new vCPU is in real mode as after INIT;
+ * an entry below 1 MiB sets CS to its segment, above it RIP alone.
+ * STARTUP: writing the vector v of a start-up IPI starts it in real mode at v << 12; reads 0.
+ */
+#define X86_REG_RFLAGS       (AX_REG_ARCH + 0u)
+#define X86_REG_STARTUP      (AX_REG_ARCH + 1u)
+#define X86_REG_XCR0         (AX_REG_ARCH + 2u)
+#define X86_REG_TSC_OFFSET   (AX_REG_ARCH + 3u)
+#define X86_REG_APIC_BASE    (AX_REG_ARCH + 4u)
+#define X86_REG_DR(n)        (AX_REG_ARCH + 8u + (AxRegId)(n))        /* 0 to 3 */
+#define X86_REG_APIC(n)      (AX_REG_ARCH + 0x100u + (AxRegId)(n))    /* X86ApicReg */
+#define X86_REG_FIELD(field) (AX_REG_ARCH + 0x20u + (AxRegId)(field)) /* X86Field */
+#define X86_REG_FP(n)        (AX_REG_ARCH + 0x200u + (AxRegId)(n)) /* 8 bytes of the XSAVE image */

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "x86.h"
+
+void x86_asm_offsets(void);
+
+void x86_asm_offsets(void)
+{
+    AX_ASM_DEFINE(X86_REGS_GPR, offsetof(X86GuestRegs, gpr));
+    AX_ASM_DEFINE(X86_REGS_VMCB, offsetof(X86GuestRegs, vmcb));
+    AX_ASM_DEFINE(X86_REGS_HOST_VMCB, offsetof(X86GuestRegs, host_vmcb));
+}

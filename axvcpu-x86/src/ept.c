@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Nested tables as far as the vendors do not differ.
+#include "x86.h"
+
+#define INDEX_BITS 9u
+
+// Caches and instruction fetches are coherent.
+void x86_ept_sync(const void *memory, uint64_t size)
+{
+    (void)memory;
+    (void)size;
+}
+
+void x86_ept_publish(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+// A vCPU of this VM compares `flushes` before each entry; those that are in the guest are recalled.
+void x86_ept_flush(AxEptRoot *root, GuestPhysAddr gpa, uint64_t size)
+{
+    (void)gpa;
+    (void)size;
+    atomic_fetch_add_explicit(&root->flushes, 1, memory_order_seq_cst);
+    if (root->recall != NULL) {
+        root->recall(root->owner);
+    }
+}
+
+AxError x86_ept_root_check(const X86VCpu *vcpu, const AxEptRoot *root)
+{
+    uint8_t levels;
+    uint8_t frames;
+    const AxError error = vcpu->vendor->ept->root_shape(root->gpa_bits, &levels, &frames);
+
+    if (error != AX_OK) {
+        return error;
+    }
+    if (root->levels != levels || root->base.value >> x86_physical_bits() != 0) {
+        return AX_EINVAL;
+    }
+    return root->base.value % AX_PAGE_SIZE == 0 ? AX_OK : AX_EALIGN;
+}
+
+static uint64_t entry_at(const X86VCpu *vcpu, HostPhysAddr table, uint64_t gpa, unsigned level)
+{
+    const AxVCpuHal *hal = vcpu->env.hal;
+    const _Atomic uint64_t *entries = ax_ptr_from_hva(hal->phys_to_virt(hal->ctx, table));
+
+    return atomic_load_explicit(&entries[gpa >> (12 + INDEX_BITS * level) & 0x1ff],
+                                memory_order_acquire);
+}
+
+void *x86_ept_lookup(const X86VCpu *vcpu, uint64_t gpa, MappingFlags rights)
+{
+    const AxEptFormat *ept = vcpu->vendor->ept;
+    const AxVCpuHal *hal = vcpu->env.hal;
+    HostPhysAddr table = vcpu->ept->base;
+
+    if (gpa >> vcpu->ept->gpa_bits != 0) {
+        return NULL;
+    }
+    for (unsigned level = vcpu->ept->levels; level-- > 0;) {
+        const uint64_t entry = entry_at(vcpu, table, gpa, level);
+        const AxEptEntryKind kind = ept->kind(entry, (uint8_t)level);
+
+        table = ept->address(entry, (uint8_t)level);
+        if (kind == AX_EPT_LEAF) {
+            const uint64_t mask = (UINT64_C(1) << (12 + INDEX_BITS * level)) - 1;
+
+            if ((ept->flags(entry) & (rights | AX_MAP_DEVICE)) != rights) {
+                return NULL;
+            }
+            return ax_ptr_from_hva(hal->phys_to_virt(hal->ctx, ax_hpa(table.value + (gpa & mask))));
+        }
+        if (kind != AX_EPT_TABLE) {
+            return NULL;
+        }
+    }
+    return NULL;
+}

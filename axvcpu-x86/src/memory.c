@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// The guest's own page tables and memory, for instructions that are finished here (SDM volume 3,
+// chapter 4). Accessed and dirty flags are left alone: the processor sets them when the guest goes on.
+#include "x86.h"
+
+#include <string.h>
+
+#define ENTRY_P    X86_BIT(0)
+#define ENTRY_W    X86_BIT(1)
+#define ENTRY_U    X86_BIT(2)
+#define ENTRY_PS   X86_BIT(7)
+#define ENTRY_NX   X86_BIT(63)
+#define ENTRY_ADDR UINT64_C(0x000ffffffffff000)
+#define CR3_PAE    UINT64_C(0xffffffe0)
+
+#define CANONICAL_BITS 47u
+
+// The shape of a walk: from the root down, `index_bits` of the address at each level.
+typedef struct Walk {
+    unsigned levels;
+    unsigned index_bits;
+    unsigned entry_size;
+    uint64_t root;
+    bool has_rights_at_top; // not the four pointers of PAE
+} Walk;
+
+static Walk walk_of(const X86VCpu *vcpu)
+{
+    const uint64_t cr3 = x86_read(vcpu, X86_FIELD_CR3);
+
+    if ((x86_read(vcpu, X86_FIELD_EFER) & EFER_LMA) != 0) {
+        return (Walk){4, 9, 8, cr3 & ENTRY_ADDR, true};
+    }
+    if ((x86_read(vcpu, X86_FIELD_CR4) & CR4_PAE) != 0) {
+        return (Walk){3, 9, 8, cr3 & CR3_PAE, false};
+    }
+    return (Walk){2, 10, 4, cr3 & UINT32_MAX & ENTRY_ADDR, true};
+}
+
+static bool read_entry(const X86VCpu *vcpu, const Walk *walk, uint64_t gpa, uint64_t *entry)
+{
+    const void *memory = x86_ept_lookup(vcpu, gpa, AX_MAP_READ);
+
+    *entry = 0;
+    if (memory == NULL) {
+        return false;
+    }
+    memcpy(entry, memory, walk->entry_size);
+    return true;
+}
+
+static bool may_be_large(const X86VCpu *vcpu, const Walk *walk, unsigned level)
+{
+    if (walk->entry_size == 4) {
+        return level == 1 && (x86_read(vcpu, X86_FIELD_CR4) & CR4_PSE) != 0;
+    }
+    return level == 1 || (level == 2 && walk->levels == 4);
+}
+
+// Bits of a large page's frame; those of PSE-36 are above bit 31.
+static uint64_t frame_of(const Walk *walk, uint64_t entry, unsigned shift)
+{
+    const uint64_t mask = (UINT64_C(1) << shift) - 1;
+
+    if (walk->entry_size == 4 && shift != 12) {
+        return (entry & UINT64_C(0xffc00000)) | (entry >> 13 & 0xff) << 32;
+    }
+    return entry & ENTRY_ADDR & ~mask;
+}
+
+static uint64_t fault_bits(const X86VCpu *vcpu, uint64_t access)
+{
+    const uint64_t kept = access & (PF_WRITE | PF_USER);
+    const bool nx = (x86_read(vcpu, X86_FIELD_EFER) & EFER_NXE) != 0;
+
+    return kept | ((access & PF_FETCH) != 0 && nx ? PF_FETCH : 0);
+}
+
+static bool is_allowed(const X86VCpu *vcpu, uint64_t rights, bool no_execute, uint64_t access)
+{
+    const bool user = (access & PF_USER) != 0;
+
+    if (user && (rights & ENTRY_U) == 0) {
+        return false;
+    }
+    if ((access & PF_WRITE) != 0 && (rights & ENTRY_W) == 0 &&
+        (user || (x86_read(vcpu, X86_FIELD_CR0) & CR0_WP) != 0)) {
+        return false;
+    }
+    return (access & PF_FETCH) == 0 || !no_execute ||
+           (x86_read(vcpu, X86_FIELD_EFER) & EFER_NXE) == 0;
+}
+
+static bool page_fault(const X86VCpu *vcpu, uint64_t linear, uint64_t access, bool present,
+                       X86Fault *fault)
+{
+    *fault = (X86Fault){
+        .vector = VECTOR_PF,
+        .error_code = (uint32_t)(fault_bits(vcpu, access) | (present ? PF_PRESENT : 0)),
+        .address = linear,
+    };
+    return false;
+}
+
+static bool is_canonical(uint64_t linear)
+{
+    return (uint64_t)((int64_t)linear >> CANONICAL_BITS) + 1 <= 1;
+}
+
+static bool walk_tables(const X86VCpu *vcpu, uint64_t linear, uint64_t access, uint64_t *gpa,
+                        X86Fault *fault)
+{
+    const Walk walk = walk_of(vcpu);
+    uint64_t table = walk.root;
+    uint64_t rights = ENTRY_W | ENTRY_U;
+    bool no_execute = false;
+
+    for (unsigned level = walk.levels; level-- > 0;) {
+        const unsigned shift = 12 + walk.index_bits * level;
+        const uint64_t index = linear >> shift & ((UINT64_C(1) << walk.index_bits) - 1);
+        uint64_t entry;
+
+        if (!read_entry(vcpu, &walk, table + index * walk.entry_size, &entry) ||
+            (entry & ENTRY_P) == 0) {
+            return page_fault(vcpu, linear, access, false, fault);
+        }
+        if (level + 1 < walk.levels || walk.has_rights_at_top) {
+            rights &= entry;
+            no_execute = no_execute || (entry & ENTRY_NX) != 0;
+        }
+        if (level == 0 || ((entry & ENTRY_PS) != 0 && may_be_large(vcpu, &walk, level))) {
+            *gpa = frame_of(&walk, entry, shift) | (linear & ((UINT64_C(1) << shift) - 1));
+            return is_allowed(vcpu, rights, no_execute, access) ||
+                   page_fault(vcpu, linear, access, true, fault);
+        }
+        table = entry & ENTRY_ADDR;
+    }
+    return page_fault(vcpu, linear, access, false, fault);
+}
+
+bool x86_translate(const X86VCpu *vcpu, uint64_t linear, uint64_t access, uint64_t *gpa,
+                   X86Fault *fault)
+{
+    if ((x86_read(vcpu, X86_FIELD_EFER) & EFER_LMA) == 0) {
+        linear &= UINT32_MAX;
+    } else if (!is_canonical(linear)) {
+        *fault = (X86Fault){.vector = VECTOR_GP};
+        return false;
+    }
+    if ((x86_read(vcpu, X86_FIELD_CR0) & CR0_PG) == 0) {
+        *gpa = linear;
+        return true;
+    }
+    return walk_tables(vcpu, linear, access, gpa, fault);
+}
+
+// ---- copies ----
+
+static size_t to_page_end(uint64_t linear, size_t size)
+{
+    const size_t left = AX_PAGE_SIZE - linear % AX_PAGE_SIZE;
+
+    return size < left ? size : left;
+}
+
+static uint64_t user_bit(const X86VCpu *vcpu)
+{
+    return x86_cpl(vcpu) == 3 ? PF_USER : 0;
+}
+
+bool x86_read_memory(const X86VCpu *vcpu, uint64_t linear, uint64_t access, void *out, size_t size,
+                     X86Fault *fault)
+{
+    uint8_t *bytes = out;
+
+    while (size != 0) {
+        const size_t part = to_page_end(linear, size);
+        const void *memory;
+        uint64_t gpa;
+
+        if (!x86_translate(vcpu, linear, access | user_bit(vcpu), &gpa, fault)) {
+            return false;
+        }
+        memory = x86_ept_lookup(vcpu, gpa, AX_MAP_READ);
+        if (memory != NULL) {
+            memcpy(bytes, memory, part);
+        } else {
+            memset(bytes, 0, part);
+        }
+        bytes += part;
+        linear += part;
+        size -= part;
+    }
+    return true;
+}
+
+// Both pages of an access that lies across two are looked at before the first byte is written.
+bool x86_write_memory(X86VCpu *vcpu, uint64_t linear, const void *data, size_t size,
+                      X86Fault *fault)
+{
+    const uint64_t access = PF_WRITE | user_bit(vcpu);
+    const size_t first = to_page_end(linear, size);
+    uint64_t gpa[2];
+
+    if (!x86_translate(vcpu, linear, access, &gpa[0], fault) ||
+        (first != size && !x86_translate(vcpu, linear + first, access, &gpa[1], fault))) {
+        return false;
+    }
+    for (unsigned i = 0; i < (first != size ? 2u : 1u); i++) {
+        void *memory = x86_ept_lookup(vcpu, gpa[i], AX_MAP_WRITE);
+
+        if (memory != NULL) {
+            memcpy(memory, (const uint8_t *)data + (i == 0 ? 0 : first),
+                   i == 0 ? first : size - first);
+        }
+    }
+    return true;
+}
+
+// ---- instructions ----
+
+static const X86Field segment_bases[] = {
+    X86_FIELD_ES_BASE, X86_FIELD_CS_BASE, X86_FIELD_SS_BASE,
+    X86_FIELD_DS_BASE, X86_FIELD_FS_BASE, X86_FIELD_GS_BASE,
+};
+
+#define FIRST_64BIT_BASE 4u // FS and GS
+
+uint64_t x86_segment_base(const X86VCpu *vcpu, unsigned segment)
+{
+    return segment >= FIRST_64BIT_BASE || !x86_is_64bit(vcpu)
+               ? x86_read(vcpu, segment_bases[segment % 6])
+               : 0;
+}
+
+size_t x86_fetch(const X86VCpu *vcpu, uint8_t *bytes)
+{
+    const uint64_t linear = x86_segment_base(vcpu, 1) + vcpu->regs.rip;
+    const size_t most = 15;
+    const size_t first = to_page_end(linear, most);
+    X86Fault fault;
+
+    if (!x86_read_memory(vcpu, linear, PF_FETCH, bytes, first, &fault)) {
+        return 0;
+    }
+    if (first == most ||
+        !x86_read_memory(vcpu, linear + first, PF_FETCH, bytes + first, most - first, &fault)) {
+        return first;
+    }
+    return most;
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "x86.h"
+
+static X86_RARE void take_exception(X86VCpu *vcpu)
+{
+    AxException exception;
+
+    if (axvcpu_events_take_exception(vcpu->env.events, &exception)) {
+        // Checked when it was posted as far as it can be; one that cannot be raised is dropped.
+        (void)!x86_inject_exception(vcpu, &exception);
+    }
+}
+
+static X86_RARE void take_rare_events(X86VCpu *vcpu, uint32_t summary)
+{
+    if ((summary & AX_EVENT_EXCEPTION) != 0) {
+        take_exception(vcpu);
+    }
+    if ((summary & AX_EVENT_NMI) != 0) {
+        vcpu->lapic.nmi_pending = true;
+    }
+    if ((summary & AX_EVENT_FENCE) != 0) {
+        x86_fence(vcpu);
+    }
+}
+
+static bool leave(AxVCpuExit *exit, AxVCpuExitReason reason)
+{
+    *exit = (AxVCpuExit){.reason = reason};
+    return false;
+}
+
+// Ordered by what the guest would see first: an exception is taken before an interrupt. False when
+// *exit says why the guest is not entered.
+static bool prepare_entry(X86VCpu *vcpu, AxVCpuExit *exit)
+{
+    const uint32_t summary = axvcpu_events_take_summary(vcpu->env.events);
+
+    if ((summary & (AX_EVENT_EXCEPTION | AX_EVENT_FENCE | AX_EVENT_NMI)) != 0) {
+        take_rare_events(vcpu, summary);
+    }
+    if (vcpu->shutdown) {
+        return leave(exit, AX_EXIT_TRIPLE_FAULT);
+    }
+    if (x86_vmid_is_stale(vcpu)) {
+        x86_vmid_flush(vcpu);
+    }
+    x86_timer_enter(vcpu);
+    x86_interrupt_enter(vcpu, summary);
+    return (summary & AX_EVENT_KICK) == 0 || leave(exit, AX_EXIT_NOTHING);
+}
+
+// Those of software are not repeated: RIP still stands on the instruction.
+static bool must_repeat(const X86Event *event)
+{
+    return event->valid && event->type != X86_EVENT_SOFTWARE &&
+           !(event->type == X86_EVENT_EXCEPTION &&
+             (event->vector == VECTOR_BP || event->vector == VECTOR_OF));
+}
+
+static void run_guest(X86VCpu *vcpu, AxVCpuExit *exit)
+{
+    do {
+        if (!prepare_entry(vcpu, exit)) {
+            return;
+        }
+        vcpu->vendor->enter(vcpu);
+        if (must_repeat(&vcpu->exit.event)) {
+            vcpu->event = vcpu->exit.event;
+        }
+    } while (x86_handle(vcpu, exit) == X86_RESUME);
+}
+
+AxError x86_run(void *arch, AxVCpuExit *exit)
+{
+    X86VCpu *vcpu = arch;
+    uint64_t flags;
+
+    if (vcpu->mmio_write_due) {
+        (void)x86_resume_mmio(vcpu, exit);
+        return AX_OK;
+    }
+    flags = x86_irq_mask();
+    vcpu->vendor->begin(vcpu);
+    run_guest(vcpu, exit);
+    x86_interrupt_exit(vcpu);
+    x86_irq_restore(flags);
+    return AX_OK;
+}

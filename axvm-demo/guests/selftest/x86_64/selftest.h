@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function per part, in the order of main.c.
+#pragma once
+
+#include "arch.h"
+
+void test_memory(void);
+void test_timers(void);
+void test_smp(void);

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "x86_fixture.h"
+
+#define OFFSET_TPR UINT32_C(0x80)
+#define OFFSET_EOI UINT32_C(0xb0)
+#define OFFSET_LDR UINT32_C(0xd0)
+#define OFFSET_SVR UINT32_C(0xf0)
+#define OFFSET_ICR UINT32_C(0x300)
+
+static X86Fixture f;
+static X86Next next;
+
+static void write(uint32_t offset, uint64_t value)
+{
+    next = X86_RESUME;
+    assert_true(x86_lapic_write(&f.vcpu, offset, value, &f.exit, &next));
+}
+
+static uint64_t read(uint32_t offset)
+{
+    uint64_t value;
+
+    assert_true(x86_lapic_read(&f.vcpu, offset, &value));
+    return value;
+}
+
+static int start(void **state)
+{
+    (void)state;
+    fixture_start_bound_as(&f, 2);
+    write(OFFSET_SVR, 0x1ff);
+    f.vcpu.regs.rflags |= RFLAGS_IF;
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    fixture_stop(&f);
+    return 0;
+}
+
+static void edge(uint32_t vector)
+{
+    assert_int_equal(axvcpu_events_post_irq(&f.events, vector), AX_OK);
+}
+
+static uint64_t delivered(void)
+{
+    (void)fixture_run_halt(&f);
+    return scripted.event_seen;
+}
+
+static void an_edge_is_delivered_once(void **state)
+{
+    (void)state;
+    edge(0x45);
+    assert_int_equal(delivered(), EVENT_VALID | 0x45);
+    assert_int_equal(delivered(), 0);
+    assert_true(x86_interrupt_state(&f.vcpu, 0x45).active);
+    write(OFFSET_EOI, 0);
+    assert_int_equal(next, X86_RESUME);
+    edge(0x45);
+    assert_int_equal(delivered(), EVENT_VALID | 0x45);
+}
+
+static void a_guest_with_interrupts_off_gets_a_window(void **state)
+{
+    const Vmcb *vmcb = fixture_vmcb(&f);
+
+    (void)state;
+    f.vcpu.regs.rflags &= ~RFLAGS_IF;
+    edge(0x45);
+    assert_int_equal(delivered(), 0);
+    assert_true((vmcb->intercept_1 & INTERCEPT_VINTR) != 0);
+    assert_int_equal(vmcb->vintr & (VINTR_IRQ | VINTR_IGN_TPR), VINTR_IRQ | VINTR_IGN_TPR);
+    f.vcpu.regs.rflags |= RFLAGS_IF;
+    assert_int_equal(delivered(), EVENT_VALID | 0x45);
+    assert_true((vmcb->intercept_1 & INTERCEPT_VINTR) == 0);
+}
+
+static void a_shadow_holds_an_interrupt_back(void **state)
+{
+    (void)state;
+    f.vcpu.shadow = true;
+    edge(0x45);
+    assert_int_equal(delivered(), 0);
+    assert_int_equal(delivered(), EVENT_VALID | 0x45); // HLT ended it
+}
+
+static void only_a_higher_class_interrupts_a_handler(void **state)
+{
+    (void)state;
+    edge(0x45);
+    (void)delivered();
+    edge(0x4f);
+    assert_int_equal(delivered(), 0);
+    edge(0x51);
+    assert_int_equal(delivered(), EVENT_VALID | 0x51);
+    write(OFFSET_EOI, 0);
+    assert_int_equal(delivered(), 0);
+    write(OFFSET_EOI, 0);
+    assert_int_equal(delivered(), EVENT_VALID | 0x4f);
+}
+
+static void tpr_holds_back_up_to_its_class(void **state)
+{
+    (void)state;
+    write(OFFSET_TPR, 0x40);
+    edge(0x45);
+    assert_int_equal(delivered(), 0);
+    assert_true((fixture_vmcb(&f)->intercept_cr & INTERCEPT_CR8_WRITE) != 0);
+    assert_int_equal(read(OFFSET_TPR), 0x40);
+    fixture_vmcb(&f)->vintr &= ~VINTR_TPR; // as the guest writes CR8
+    assert_int_equal(read(OFFSET_TPR), 0);
+    assert_int_equal(delivered(), EVENT_VALID | 0x45);
+}
+
+// mov cr8, rax
+static void lowering_cr8_lets_an_interrupt_in(void **state)
+{
+    static const uint8_t code[] = {0x44, 0x0f, 0x22, 0xc0};
+
+    (void)state;
+    memcpy(f.code, code, sizeof(code));
+    write(OFFSET_TPR, 0xf0);
+    edge(0x45);
+    f.vcpu.regs.gpr[RAX] = 3;
+    (void)fixture_run_exit(&f, VMEXIT_CR8_WRITE, 0, 0, 0);
+    assert_int_equal(scripted.event_seen, EVENT_VALID | 0x45);
+    assert_int_equal(read(OFFSET_TPR), 0x30);
+}
+
+static void a_level_comes_back_until_it_is_lowered(void **state)
+{
+    (void)state;
+    assert_int_equal(axvcpu_events_set_level(&f.events, 0x60, true), AX_OK);
+    assert_int_equal(delivered(), EVENT_VALID | 0x60);
+    assert_int_equal(delivered(), 0);
+    write(OFFSET_EOI, 0);
+    assert_int_equal(next, X86_LEAVE);
+    assert_int_equal(f.exit.reason, AX_EXIT_INTERRUPT_END);
+    assert_int_equal(f.exit.interrupt.vector, 0x60);
+    assert_int_equal(delivered(), EVENT_VALID | 0x60);
+    assert_int_equal(axvcpu_events_set_level(&f.events, 0x60, false), AX_OK);
+    write(OFFSET_EOI, 0);
+    assert_int_equal(delivered(), 0);
+}
+
+static void a_disabled_apic_delivers_nothing(void **state)
+{
+    (void)state;
+    write(OFFSET_SVR, 0xff);
+    edge(0x45);
+    assert_int_equal(delivered(), 0);
+    write(OFFSET_SVR, 0x1ff);
+    assert_int_equal(delivered(), EVENT_VALID | 0x45);
+}
+
+static void an_nmi_waits_for_the_iret_of_the_one_before(void **state)
+{
+    const uint64_t nmi = EVENT_VALID | UINT64_C(2) << 8 | 2;
+
+    (void)state;
+    f.vcpu.regs.rflags &= ~RFLAGS_IF;
+    axvcpu_events_post_nmi(&f.events);
+    assert_int_equal(delivered(), nmi);
+    axvcpu_events_post_nmi(&f.events);
+    assert_int_equal(delivered(), 0);
+    assert_true((fixture_vmcb(&f)->intercept_1 & INTERCEPT_IRET) != 0);
+    (void)fixture_run_exit(&f, VMEXIT_IRET, 0, 0, 0);
+    assert_int_equal(scripted.event_seen, nmi);
+}
+
+static void messages_name_their_targets(void **state)
+{
+    static const struct {
+        uint64_t high; // of ICR
+        uint32_t low;
+        uint64_t target_cpu;
+        uint64_t target_list;
+        bool to_all;
+        bool to_self;
+    } cases[] = {
+        {3, 0x45, 3, 1, false, false},   // one
+        {2, 0x45, 0, 0, false, true},    // itself
+        {0xff, 0x45, 0, 0, true, true},  // everybody
+        {0, 0x40045, 0, 0, false, true}, // shorthands
+        {0, 0x80045, 0, 0, true, true},         {0, 0xc0045, 0, 0, true, false},
+        {0x0b, 0x00845, 0, 0x0b, false, false}, // logical, without itself ...
+        {0x0f, 0x00845, 0, 0x0b, false, true},  // ... and with
+        {0x0b, 0x00945, 0, 0x01, false, false}, // lowest priority
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const bool others = cases[i].to_all || cases[i].target_list != 0;
+
+        memset(f.vcpu.lapic.irr, 0, sizeof(f.vcpu.lapic.irr));
+        write(OFFSET_ICR + 0x10, cases[i].high << 24);
+        write(OFFSET_ICR, cases[i].low);
+        assert_int_equal(f.vcpu.lapic.irr[2] >> 5 & 1, cases[i].to_self);
+        assert_int_equal(next, others ? X86_LEAVE : X86_RESUME);
+        if (others) {
+            assert_int_equal(f.exit.reason, AX_EXIT_SEND_IPI);
+            assert_int_equal(f.exit.ipi.vector, 0x45);
+            assert_int_equal(f.exit.ipi.to_all, cases[i].to_all);
+            assert_int_equal(f.exit.ipi.target_list, cases[i].target_list);
+            assert_true(cases[i].to_all || f.exit.ipi.target_cpu == cases[i].target_cpu);
+        }
+    }
+}
+
+static void a_startup_message_switches_a_processor_on(void **state)
+{
+    (void)state;
+    write(OFFSET_ICR + 0x10, UINT64_C(3) << 24);
+    write(OFFSET_ICR, 0x4500); // INIT
+    assert_int_equal(next, X86_RESUME);
+    write(OFFSET_ICR, 0x469a);
+    assert_int_equal(next, X86_LEAVE);
+    assert_int_equal(f.exit.reason, AX_EXIT_CPU_UP);
+    assert_int_equal(f.exit.cpu_up.target_cpu, 3);
+    assert_int_equal(f.exit.cpu_up.entry.value, 0x9a000);
+    assert_int_equal(f.exit.cpu_up.arg, 0x9a);
+}
+
+static void x2apic_has_wide_ids(void **state)
+{
+    (void)state;
+    assert_int_equal(read(0x20), UINT32_C(2) << 24);
+    assert_false(x86_set_apic_base(&f.vcpu, X86_APIC_PAGE | 0x400));
+    assert_false(x86_set_apic_base(&f.vcpu, 0xfed00c00));
+    assert_true(x86_set_apic_base(&f.vcpu, X86_APIC_PAGE | 0xc00));
+    assert_false(x86_set_apic_base(&f.vcpu, X86_APIC_PAGE | 0x800));
+    assert_int_equal(read(0x20), 2);
+    assert_int_equal(read(OFFSET_LDR), 4);
+    write(OFFSET_ICR, UINT64_C(0x0001000a) << 32 | 0x845); // cluster 1, members 1 and 3
+    assert_int_equal(f.exit.ipi.target_cpu, 16);
+    assert_int_equal(f.exit.ipi.target_list, 0xa);
+    write(OFFSET_ICR, UINT64_C(0xffffffff) << 32 | 0x45);
+    assert_true(f.exit.ipi.to_all);
+}
+
+// Any offset and value: nothing but a register or a refusal.
+static void any_register_can_be_asked(void **state)
+{
+    (void)state;
+    for (unsigned mode = 0; mode < 2; mode++) {
+        for (uint32_t offset = 0; offset < 0x1000; offset += 16) {
+            uint64_t value;
+
+            (void)x86_lapic_read(&f.vcpu, offset, &value);
+            (void)x86_lapic_write(&f.vcpu, offset, UINT64_MAX, &f.exit, &next);
+            (void)x86_lapic_write(&f.vcpu, offset, 0, &f.exit, &next);
+        }
+        assert_true(x86_set_apic_base(&f.vcpu, X86_APIC_PAGE | 0xc00));
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_edge_is_delivered_once),
+        TEST(a_guest_with_interrupts_off_gets_a_window),
+        TEST(a_shadow_holds_an_interrupt_back),
+        TEST(only_a_higher_class_interrupts_a_handler),
+        TEST(tpr_holds_back_up_to_its_class),
+        TEST(lowering_cr8_lets_an_interrupt_in),
+        TEST(a_level_comes_back_until_it_is_lowered),
+        TEST(a_disabled_apic_delivers_nothing),
+        TEST(an_nmi_waits_for_the_iret_of_the_one_before),
+        TEST(messages_name_their_targets),
+        TEST(a_startup_message_switches_a_processor_on),
+        TEST(x2apic_has_wide_ids),
+        TEST(any_register_can_be_asked),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
