@@ -28,8 +28,8 @@ static inline uint8_t port_read8(uint16_t port)
     return value;
 }
 
-// VMMCALL; returns rax.
-uint64_t guest_vmmcall(uint64_t nr, uint64_t argument);
+// VMMCALL on an AMD processor, else VMCALL; returns rax.
+uint64_t guest_hypercall(uint64_t nr, uint64_t argument);
 
 // ---- exceptions and interrupts ----
 typedef struct GuestFault {

@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "arch.h"
 
-uint64_t guest_vmmcall(uint64_t nr, uint64_t argument)
+#define VENDOR_AMD_EBX UINT32_C(0x68747541) // "Auth"
+
+static bool is_amd;
+
+static void find_vendor(void)
 {
-    __asm__ volatile("vmmcall" : "+a"(nr) : "D"(argument) : "memory");
+    is_amd = guest_cpuid(0, 0).ebx == VENDOR_AMD_EBX;
+}
+
+uint64_t guest_hypercall(uint64_t nr, uint64_t argument)
+{
+    if (is_amd) {
+        __asm__ volatile("vmmcall" : "+a"(nr) : "D"(argument) : "memory");
+    } else {
+        __asm__ volatile("vmcall" : "+a"(nr) : "D"(argument) : "memory");
+    }
     return nr;
 }
 
@@ -26,7 +39,7 @@ uint64_t guest_ticks(void)
 
 void guest_exit(uint64_t status)
 {
-    (void)guest_vmmcall(GUEST_HC_EXIT, status);
+    (void)guest_hypercall(GUEST_HC_EXIT, status);
     for (;;) {
         __asm__ volatile("hlt");
     }
@@ -148,6 +161,7 @@ void guest_cpu_main(uint32_t cpu)
 // Called by entry.S.
 void guest_start(void)
 {
+    find_vendor();
     make_idt();
     load_idt();
     guest_main();
