@@ -146,8 +146,8 @@ static AxError create_vcpu(AxVM *vm, AxVCpuId id)
 {
     AxVMVCpu *self = &vm->vcpus[id];
     // Only the first starts with the description; others get what CPU_UP says.
-    const GuestPhysAddr dtb = id == 0 ? vm->layout.fdt : ax_gpa(0);
-    const CreateConfig config = axvcpu_arch_create_config(id, dtb, vm->counter_hz);
+    const GuestPhysAddr boot_block = id == 0 ? vm->layout.boot_block : ax_gpa(0);
+    const CreateConfig config = axvcpu_arch_create_config(id, boot_block, vm->counter_hz);
     const AxVCpuParams params = {
         .hal = vm->hal, .vm_id = vm->config.id, .id = id, .preferred_pcpu = AX_PCPU_NONE};
 
@@ -238,21 +238,23 @@ static AxError build_machine(AxVM *vm, const AxVMParams *params, const char **wh
 static AxError write_description(AxVM *vm, void *buffer)
 {
     size_t size = 0;
-    const AxError error = vm->machine->describe(vm->machine_state, vm, buffer, AX_FDT_ROOM, &size);
+    const AxError error = vm->machine->describe(vm->machine_state, vm, buffer, AX_BOOT_BLOCK_ROOM,
+                                                &size);
 
-    return error == AX_OK ? axvm_copy_to_guest(&vm->memory, vm->layout.fdt, buffer, size) : error;
+    return error == AX_OK ? axvm_copy_to_guest(&vm->memory, vm->layout.boot_block, buffer, size)
+                          : error;
 }
 
 static AxError load_description(AxVM *vm)
 {
-    void *buffer = axvm_alloc_bytes(vm->hal, AX_FDT_ROOM);
+    void *buffer = axvm_alloc_bytes(vm->hal, AX_BOOT_BLOCK_ROOM);
     AxError error;
 
     if (buffer == NULL) {
         return AX_ENOMEM;
     }
     error = write_description(vm, buffer);
-    axvm_free_bytes(vm->hal, buffer, AX_FDT_ROOM);
+    axvm_free_bytes(vm->hal, buffer, AX_BOOT_BLOCK_ROOM);
     return error;
 }
 

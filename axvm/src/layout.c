@@ -14,10 +14,11 @@
 #define WINDOW_SIZE  (UINT64_C(32) << 30)
 #define LOW_LIMIT    (UINT64_C(4) << 30)
 
-_Static_assert((AX_FDT_ROOM & (AX_FDT_ROOM - 1)) == 0 && AX_FDT_ROOM <= UINT64_C(2) << 20,
-               "aligned to its size, the device tree never crosses 2 MiB");
+_Static_assert(
+    (AX_BOOT_BLOCK_ROOM & (AX_BOOT_BLOCK_ROOM - 1)) == 0 && AX_BOOT_BLOCK_ROOM <= UINT64_C(2) << 20,
+    "aligned to its size, it never crosses 2 MiB, which arm64 and riscv want of a devicetree");
 
-enum { PART_KERNEL, PART_RAMDISK, PART_FDT, PART_COUNT };
+enum { PART_KERNEL, PART_RAMDISK, PART_BOOT_BLOCK, PART_COUNT };
 
 typedef struct Plan {
     const AxVMConfig *config;
@@ -222,11 +223,12 @@ static AxError place_ramdisk(Plan *plan, const char **why)
                : axvm_because(why, AX_ERANGE, "ramdisk: does not fit beside the kernel");
 }
 
-static AxError place_fdt(Plan *plan, const char **why)
+static AxError place_boot_block(Plan *plan, const char **why)
 {
-    return place_high(plan, PART_FDT, AX_FDT_ROOM, AX_FDT_ROOM)
+    return place_high(plan, PART_BOOT_BLOCK, AX_BOOT_BLOCK_ROOM, AX_BOOT_BLOCK_ROOM)
                ? AX_OK
-               : axvm_because(why, AX_ERANGE, "memory_regions: no room for the device tree");
+               : axvm_because(why, AX_ERANGE,
+                              "memory_regions: no room for the device tree or boot tables");
 }
 
 AxError axvm_boot_layout(const AxVMConfig *config, const AxImageInfo *info, AxBootLayout *layout,
@@ -245,7 +247,7 @@ AxError axvm_boot_layout(const AxVMConfig *config, const AxImageInfo *info, AxBo
     limit_room(&plan, config->kernel.size != 0 ? plan.part[PART_KERNEL].base : entry.value);
     error = place_ramdisk(&plan, why);
     if (error == AX_OK) {
-        error = place_fdt(&plan, why);
+        error = place_boot_block(&plan, why);
     }
     if (error != AX_OK) {
         return error;
@@ -254,7 +256,7 @@ AxError axvm_boot_layout(const AxVMConfig *config, const AxImageInfo *info, AxBo
         .kernel = ax_gpa(plan.part[PART_KERNEL].base),
         .entry = entry,
         .ramdisk = ax_gpa(plan.part[PART_RAMDISK].base),
-        .fdt = ax_gpa(plan.part[PART_FDT].base),
+        .boot_block = ax_gpa(plan.part[PART_BOOT_BLOCK].base),
     };
     return AX_OK;
 }

@@ -47,17 +47,17 @@ static void check(const AxVMConfig *config, const AxImageInfo *info, const AxBoo
 {
     const AxSpan kernel = {layout->kernel.value, info->memory_size};
     const AxSpan ramdisk = {layout->ramdisk.value, config->ramdisk.size};
-    const AxSpan fdt = {layout->fdt.value, AX_FDT_ROOM};
+    const AxSpan boot_block = {layout->boot_block.value, AX_BOOT_BLOCK_ROOM};
 
-    require(in_ram(config, kernel) && in_ram(config, fdt));
+    require(in_ram(config, kernel) && in_ram(config, boot_block));
     require(ramdisk.size == 0 || in_ram(config, ramdisk));
-    require(!axvm_spans_overlap(kernel, ramdisk) && !axvm_spans_overlap(kernel, fdt) &&
-            !axvm_spans_overlap(ramdisk, fdt));
-    require(fdt.base % 8 == 0);
+    require(!axvm_spans_overlap(kernel, ramdisk) && !axvm_spans_overlap(kernel, boot_block) &&
+            !axvm_spans_overlap(ramdisk, boot_block));
+    require(boot_block.base % 8 == 0);
     require((kernel.base - info->load_offset) % info->load_align == 0);
-    require(info->limit == 0 ||
-            (kernel.base + kernel.size <= info->limit && fdt.base + fdt.size <= info->limit &&
-             ramdisk.base + ramdisk.size <= info->limit));
+    require(info->limit == 0 || (kernel.base + kernel.size <= info->limit &&
+                                 boot_block.base + boot_block.size <= info->limit &&
+                                 ramdisk.base + ramdisk.size <= info->limit));
 }
 
 static AxSpan in_memory(const AxImageSegment *segment)

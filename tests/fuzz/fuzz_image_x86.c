@@ -79,7 +79,7 @@ static void change(uint8_t *file, const uint8_t *changes, size_t size)
 
 static void describe(AxVM *vm)
 {
-    static uint8_t block[AX_FDT_ROOM];
+    static uint8_t block[AX_BOOT_BLOCK_ROOM];
     static const AxAcpiBoard board = {.cpu_count = 1, .timer_irq = 2, .sci_irq = 9};
     size_t used = 0;
     X86Start start;

@@ -64,10 +64,14 @@ typedef struct AxBootLayout {
     GuestPhysAddr kernel;
     GuestPhysAddr entry;
     GuestPhysAddr ramdisk; /* valid when config->ramdisk.size != 0 */
-    GuestPhysAddr fdt;     /* room of AX_FDT_ROOM bytes for what the machine describes */
+    /*
+     * What the machine tells the guest about itself, AX_BOOT_BLOCK_ROOM bytes: the devicetree, and
+     * on x86 all that a boot protocol wants in memory (start info, tables of the CPU, ACPI).
+     */
+    GuestPhysAddr boot_block;
 } AxBootLayout;
 
-#define AX_FDT_ROOM UINT64_C(0x10000)
+#define AX_BOOT_BLOCK_ROOM UINT64_C(0x10000)
 
 /* AX_ERANGE, AX_EOVERLAP, AX_EALIGN with a sentence in *why when it does not fit. */
 AX_MUST_CHECK AxError axvm_boot_layout(const AxVMConfig *config, const AxImageInfo *info,

@@ -83,7 +83,7 @@ static void make_map(const AxVM *vm, MemoryMap *map)
 {
     const MapEntry holes[2] = {
         {LOW_HOLE, LOW_HOLE_END - LOW_HOLE, MAP_RESERVED},
-        {vm->layout.fdt.value, AX_FDT_ROOM, MAP_ACPI},
+        {vm->layout.boot_block.value, AX_BOOT_BLOCK_ROOM, MAP_ACPI},
     };
 
     map->count = 0;
@@ -424,14 +424,14 @@ static void put_block(const Block *block, const Protocol *protocol)
 AxError axvm_x86_64_describe(const AxAcpiBoard *board, const AxVM *vm, void *buffer, size_t room,
                              size_t *size)
 {
-    Block block = {.vm = vm, .bytes = buffer, .address = vm->layout.fdt.value};
+    Block block = {.vm = vm, .bytes = buffer, .address = vm->layout.boot_block.value};
     size_t acpi_size = 0;
     AxError error;
 
     if (room < ACPI_AT) {
         return AX_ENOSPC;
     }
-    if (block.address < LOW_HOLE_END || block.address > LIMIT_32 - AX_FDT_ROOM) {
+    if (block.address < LOW_HOLE_END || block.address > LIMIT_32 - AX_BOOT_BLOCK_ROOM) {
         return AX_ERANGE;
     }
     error = axvm_acpi_build(board, address_of(&block, ACPI_AT), block.bytes + ACPI_AT,
@@ -448,7 +448,7 @@ AxError axvm_x86_64_describe(const AxAcpiBoard *board, const AxVM *vm, void *buf
 
 bool axvm_x86_64_start(const AxVM *vm, X86Start *start)
 {
-    const uint64_t info = vm->layout.fdt.value;
+    const uint64_t info = vm->layout.boot_block.value;
     const AxBootProtocol protocol = vm->image.protocol;
 
     if (protocol == AX_BOOT_NATIVE) {

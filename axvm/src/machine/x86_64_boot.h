@@ -28,8 +28,8 @@ typedef struct X86Start {
 
 /*
  * Writes what vm->image.protocol wants to find (zero page, hvm_start_info or multiboot_info), the
- * command line, the map of memory, GDT, page tables and ACPI tables, for vm->layout.fdt. Nothing is
- * for AX_BOOT_NATIVE: ACPI tables only. AX_ENOSPC, and AX_ERANGE when vm->layout.fdt is not in
+ * command line, the map of memory, GDT, page tables and ACPI tables, for vm->layout.boot_block. Nothing is
+ * for AX_BOOT_NATIVE: ACPI tables only. AX_ENOSPC, and AX_ERANGE when vm->layout.boot_block is not in
  * 1 MiB to 4 GiB or the ACPI tables' description is wrong.
  */
 AX_MUST_CHECK AxError axvm_x86_64_describe(const AxAcpiBoard *board, const AxVM *vm, void *buffer,

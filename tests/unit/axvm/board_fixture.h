@@ -18,7 +18,7 @@
 static FakeHal host;
 static AxVMConfig config;
 static AxVM vm;
-static uint8_t tree[AX_FDT_ROOM] __attribute__((aligned(8)));
+static uint8_t tree[AX_BOOT_BLOCK_ROOM] __attribute__((aligned(8)));
 static char typed[64];
 static size_t typed_count;
 static const uint8_t image[16] = {1};
@@ -93,7 +93,7 @@ static AxError create(void)
 /* Takes the device tree out of the guest's memory. */
 static void read_tree(void)
 {
-    assert_error(axvm_copy_from_guest(&vm.memory, vm.layout.fdt, tree, sizeof(tree)), AX_OK);
+    assert_error(axvm_copy_from_guest(&vm.memory, vm.layout.boot_block, tree, sizeof(tree)), AX_OK);
     assert_int_equal(fdt_check_full(tree, sizeof(tree)), 0);
 }
 
@@ -225,7 +225,7 @@ static void each_load_has_seeds_of_its_own(void **state)
 
 static void a_tree_that_does_not_fit_is_refused(void **state)
 {
-    static uint8_t buffer[AX_FDT_ROOM] __attribute__((aligned(8)));
+    static uint8_t buffer[AX_BOOT_BLOCK_ROOM] __attribute__((aligned(8)));
     size_t whole = 0;
     size_t size = 0;
 

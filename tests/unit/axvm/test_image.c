@@ -283,16 +283,16 @@ static void assert_sound(void)
 {
     const AxSpan kernel = {layout.kernel.value, info.memory_size};
     const AxSpan ramdisk = {layout.ramdisk.value, config.ramdisk.size};
-    const AxSpan fdt = {layout.fdt.value, AX_FDT_ROOM};
+    const AxSpan boot_block = {layout.boot_block.value, AX_BOOT_BLOCK_ROOM};
 
     assert_true(axvm_span_inside(kernel, home()));
-    assert_true(axvm_span_inside(fdt, home()));
+    assert_true(axvm_span_inside(boot_block, home()));
     assert_true(config.ramdisk.size == 0 || axvm_span_inside(ramdisk, home()));
     assert_false(axvm_spans_overlap(kernel, ramdisk));
-    assert_false(axvm_spans_overlap(kernel, fdt));
-    assert_false(axvm_spans_overlap(ramdisk, fdt));
-    assert_int_equal(fdt.base % 8, 0);
-    assert_int_equal(fdt.base / MIB(2), (fdt.base + AX_FDT_ROOM - 1) / MIB(2));
+    assert_false(axvm_spans_overlap(kernel, boot_block));
+    assert_false(axvm_spans_overlap(ramdisk, boot_block));
+    assert_int_equal(boot_block.base % 8, 0);
+    assert_int_equal(boot_block.base / MIB(2), (boot_block.base + AX_BOOT_BLOCK_ROOM - 1) / MIB(2));
     assert_int_equal((kernel.base - info.load_offset) % info.load_align, 0);
     assert_int_equal(layout.entry.value, kernel.base + info.entry_offset);
 }
@@ -307,7 +307,7 @@ static void the_kernel_goes_low_the_rest_high(void **state)
     assert_int_equal(layout.kernel.value, RAM_BASE + 0x80000);
     assert_int_equal(layout.entry.value, layout.kernel.value);
     assert_int_equal(layout.ramdisk.value, RAM_BASE + MIB(253) - KIB(4));
-    assert_int_equal(layout.fdt.value, RAM_BASE + MIB(253) - 2 * AX_FDT_ROOM);
+    assert_int_equal(layout.boot_block.value, RAM_BASE + MIB(253) - 2 * AX_BOOT_BLOCK_ROOM);
 }
 
 static void ram_that_is_not_aligned_is_used_from_the_next_2_mib(void **state)
@@ -324,7 +324,7 @@ static void small_memory_is_filled_to_the_last_page(void **state)
     (void)state;
     info.memory_size = MIB(2);
     want_ramdisk(MIB(1));
-    config.memory[0].size = MIB(3) + AX_FDT_ROOM;
+    config.memory[0].size = MIB(3) + AX_BOOT_BLOCK_ROOM;
     assert_error(lay_out(), AX_OK);
     assert_sound();
     config.memory[0].size -= KIB(4);
@@ -395,7 +395,7 @@ static void a_fixed_ramdisk_must_fit_and_be_free(void **state)
     assert_error(lay_out(), AX_OK);
     assert_sound();
     assert_int_equal(layout.ramdisk.value, RAM_BASE + MIB(248));
-    assert_int_equal(layout.fdt.value, RAM_BASE + MIB(248) - AX_FDT_ROOM);
+    assert_int_equal(layout.boot_block.value, RAM_BASE + MIB(248) - AX_BOOT_BLOCK_ROOM);
     config.ramdisk_load_addr.value += 1;
     assert_refused(AX_ERANGE, "ramdisk_load_addr");
     config.ramdisk_load_addr = ax_gpa(RAM_BASE + MIB(32) - 1);
@@ -416,7 +416,7 @@ static void a_ramdisk_may_have_a_region_of_its_own(void **state)
     config.ramdisk_load_addr = ax_gpa(GIB(2));
     assert_error(lay_out(), AX_OK);
     assert_int_equal(layout.ramdisk.value, GIB(2));
-    assert_int_equal(layout.fdt.value, RAM_BASE + MIB(256) - AX_FDT_ROOM);
+    assert_int_equal(layout.boot_block.value, RAM_BASE + MIB(256) - AX_BOOT_BLOCK_ROOM);
 }
 
 static void the_entry_point_must_be_memory(void **state)
@@ -440,7 +440,7 @@ static void without_a_kernel_the_entry_point_tells_the_region(void **state)
     config.entry_point = ax_gpa(RAM_BASE + MIB(1));
     assert_error(lay_out(), AX_OK);
     assert_int_equal(layout.entry.value, RAM_BASE + MIB(1));
-    assert_int_equal(layout.fdt.value, RAM_BASE + MIB(256) - AX_FDT_ROOM);
+    assert_int_equal(layout.boot_block.value, RAM_BASE + MIB(256) - AX_BOOT_BLOCK_ROOM);
     config.entry_point = ax_gpa(0x1000);
     assert_refused(AX_ERANGE, "entry_point");
 }

@@ -193,7 +193,7 @@ static void the_kernel_goes_where_it_prefers_to_be(void **state)
     assert_int_equal(layout.kernel.value, 0x1000000);
     assert_int_equal(layout.entry.value, 0x1000200);
     assert_int_equal(layout.ramdisk.value, MIB(255));
-    assert_int_equal(layout.fdt.value, MIB(255) - AX_FDT_ROOM);
+    assert_int_equal(layout.boot_block.value, MIB(255) - AX_BOOT_BLOCK_ROOM);
 }
 
 static void or_above_if_memory_begins_there(void **state)
@@ -214,7 +214,7 @@ static void everything_stays_below_what_the_kernel_reaches(void **state)
     begin_layout();
     assert_error(lay_out(0, GIB(3)), AX_OK);
     assert_int_equal(layout.ramdisk.value, GIB(2) - MIB(1));
-    assert_true(layout.fdt.value < GIB(2));
+    assert_true(layout.boot_block.value < GIB(2));
     assert_error(lay_out(GIB(2), GIB(1)), AX_ERANGE);
     assert_error(lay_out(GIB(4), GIB(1)), AX_ERANGE);
     config.ramdisk_load_addr = ax_gpa(GIB(2) - MIB(1));

@@ -53,10 +53,10 @@ static void assert_loaded(void)
     assert_int_equal(axvm_status(&fx.vm), AX_VM_LOADED);
     assert_guest_holds(fx.vm.layout.kernel, kernel_image, sizeof(kernel_image));
     assert_guest_holds(fx.vm.layout.ramdisk, ramdisk_image, sizeof(ramdisk_image));
-    assert_guest_holds(fx.vm.layout.fdt, TREE, sizeof(TREE));
+    assert_guest_holds(fx.vm.layout.boot_block, TREE, sizeof(TREE));
     assert_int_equal(axvcpu_state(axvm_vcpu(&fx.vm, 0)), AX_VCPU_FREE);
     assert_int_equal(fake_reg(fake(0), AX_REG_PC), fx.vm.layout.entry.value);
-    assert_int_equal(fake_reg(fake(0), AX_REG_ARG(0)), fx.vm.layout.fdt.value);
+    assert_int_equal(fake_reg(fake(0), AX_REG_ARG(0)), fx.vm.layout.boot_block.value);
     assert_ptr_equal(fake(0)->root, &fx.vm.memory.root);
     for (AxVCpuId id = 1; id < axvm_vcpu_count(&fx.vm); id++) {
         assert_int_equal(axvcpu_state(axvm_vcpu(&fx.vm, id)), AX_VCPU_CREATED);
@@ -227,7 +227,7 @@ static void images_may_be_absent(void **state)
     fx.config.entry_point = ax_gpa(RAM + 0x40);
     assert_error(create(), AX_OK);
     assert_int_equal(fake_reg(fake(0), AX_REG_PC), RAM + 0x40);
-    assert_guest_holds(fx.vm.layout.fdt, TREE, sizeof(TREE));
+    assert_guest_holds(fx.vm.layout.boot_block, TREE, sizeof(TREE));
 }
 
 typedef struct BadVM {

@@ -12,7 +12,7 @@
 static AxVM vm;
 static AxAcpiBoard board;
 static uint8_t kernel[0x400];
-static uint8_t block[AX_FDT_ROOM] __attribute__((aligned(4096)));
+static uint8_t block[AX_BOOT_BLOCK_ROOM] __attribute__((aligned(4096)));
 static size_t size;
 static X86Start start;
 
@@ -126,15 +126,15 @@ static void memory_has_holes_for_the_firmware_and_the_block(void **state)
     assert_e820(0, 0, 0x9fc00, 1);
     assert_e820(1, 0x9fc00, 0x60400, 2);
     assert_e820(2, MIB(1), BLOCK - MIB(1), 1);
-    assert_e820(3, BLOCK, AX_FDT_ROOM, 3);
-    assert_e820(4, BLOCK + AX_FDT_ROOM, MIB(256) - BLOCK - AX_FDT_ROOM, 1);
+    assert_e820(3, BLOCK, AX_BOOT_BLOCK_ROOM, 3);
+    assert_e820(4, BLOCK + AX_BOOT_BLOCK_ROOM, MIB(256) - BLOCK - AX_BOOT_BLOCK_ROOM, 1);
 }
 
 static void regions_end_where_they_end(void **state)
 {
     (void)state;
     vm.config.memory[0] = (AxVMMemory){ax_gpa(0xa0000), KIB(64), AX_MAP_RIGHTS, 0};
-    vm.config.memory[1] = (AxVMMemory){ax_gpa(BLOCK), AX_FDT_ROOM, AX_MAP_RIGHTS, 0};
+    vm.config.memory[1] = (AxVMMemory){ax_gpa(BLOCK), AX_BOOT_BLOCK_ROOM, AX_MAP_RIGHTS, 0};
     vm.config.memory[2] = (AxVMMemory){ax_gpa(GIB(4)), GIB(1), AX_MAP_RIGHTS, 0};
     vm.config.memory[3] = (AxVMMemory){ax_gpa(GIB(6)), GIB(1), AX_MAP_RIGHTS, AX_MAP_TYPE_RESERVED};
     vm.config.memory[4] = (AxVMMemory){ax_gpa(GIB(8)), GIB(1), AX_MAP_READ | AX_MAP_DEVICE,
@@ -143,7 +143,7 @@ static void regions_end_where_they_end(void **state)
     describe(AX_IMAGE_ELF, AX_BOOT_LINUX64);
     assert_int_equal(get(0x1e8, 1), 3);
     assert_e820(0, 0xa0000, KIB(64), 2);
-    assert_e820(1, BLOCK, AX_FDT_ROOM, 3);
+    assert_e820(1, BLOCK, AX_BOOT_BLOCK_ROOM, 3);
     assert_e820(2, GIB(4), GIB(1), 1);
 }
 
@@ -236,7 +236,7 @@ static void pvh_gets_its_start_info(void **state)
     assert_int_equal(get(module + 8, 8), 0x12345);
     assert_int_equal(get(module + 16, 8), 0);
     assert_int_equal(get(0x100 + 24 * 3, 8), BLOCK);
-    assert_int_equal(get(0x100 + 24 * 3 + 8, 8), AX_FDT_ROOM);
+    assert_int_equal(get(0x100 + 24 * 3 + 8, 8), AX_BOOT_BLOCK_ROOM);
     assert_int_equal(get(0x100 + 24 * 3 + 16, 8), 3);
 }
 
@@ -310,10 +310,10 @@ static void a_block_that_does_not_fit_is_refused(void **state)
         assert_error(axvm_x86_64_describe(&board, &vm, block, room, &size), AX_ENOSPC);
     }
     for (size_t i = 0; i < COUNT_OF(places); i++) {
-        vm.layout.fdt = ax_gpa(places[i]);
+        vm.layout.boot_block = ax_gpa(places[i]);
         assert_error(axvm_x86_64_describe(&board, &vm, block, sizeof(block), &size), AX_ERANGE);
     }
-    vm.layout.fdt = ax_gpa(BLOCK);
+    vm.layout.boot_block = ax_gpa(BLOCK);
     board.cpu_count = 0;
     assert_error(axvm_x86_64_describe(&board, &vm, block, sizeof(block), &size), AX_ERANGE);
 }

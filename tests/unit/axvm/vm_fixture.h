@@ -129,7 +129,7 @@ static AxError machine_describe(void *state, const AxVM *vm, void *buffer, size_
 {
     (void)state;
     (void)vm;
-    assert_int_equal(room, AX_FDT_ROOM);
+    assert_int_equal(room, AX_BOOT_BLOCK_ROOM);
     memcpy(buffer, TREE, sizeof(TREE));
     *size = sizeof(TREE);
     return describe_error;
