@@ -13,6 +13,15 @@
 #define ENTRY_ADDR UINT64_C(0x000ffffffffff000)
 #define CR3_PAE    UINT64_C(0xffffffe0)
 
+// Reserved: bits 62:52 of PAE, what its four pointers have less than other entries, and the bit of a
+// page of 4 MiB between the two parts of its frame.
+#define PAE_RESERVED         UINT64_C(0x7ff0000000000000)
+#define PAE_POINTER_RESERVED (ENTRY_NX | UINT64_C(0x1e6))
+#define PSE36_RESERVED       X86_BIT(21)
+#define LARGE_DEFINED        UINT64_C(0x1fff) // below the frame: flags, and PAT in bit 12
+
+#define LEAST_PHYSICAL_BITS 32u
+
 #define CANONICAL_BITS 47u
 
 // The shape of a walk: from the root down, `index_bits` of the address at each level.
@@ -54,7 +63,12 @@ static bool may_be_large(const X86VCpu *vcpu, const Walk *walk, unsigned level)
     if (walk->entry_size == 4) {
         return level == 1 && (x86_read(vcpu, X86_FIELD_CR4) & CR4_PSE) != 0;
     }
-    return level == 1 || (level == 2 && walk->levels == 4);
+    return level == 1 || (level == 2 && walk->levels == 4 && x86_has_1g_pages());
+}
+
+static bool is_large(const X86VCpu *vcpu, const Walk *walk, unsigned level, uint64_t entry)
+{
+    return level != 0 && (entry & ENTRY_PS) != 0 && may_be_large(vcpu, walk, level);
 }
 
 // Bits of a large page's frame; those of PSE-36 are above bit 31.
@@ -68,35 +82,87 @@ static uint64_t frame_of(const Walk *walk, uint64_t entry, unsigned shift)
     return entry & ENTRY_ADDR & ~mask;
 }
 
+// ---- reserved bits ----
+
+static bool has_nx(const X86VCpu *vcpu)
+{
+    return (x86_read(vcpu, X86_FIELD_EFER) & EFER_NXE) != 0;
+}
+
+static uint64_t reserved_bits(const X86VCpu *vcpu, const Walk *walk, unsigned level, bool large)
+{
+    uint64_t bits = (has_nx(vcpu) ? 0 : ENTRY_NX) | (walk->levels == 3 ? PAE_RESERVED : 0);
+
+    if (walk->entry_size == 4) {
+        return large ? PSE36_RESERVED : 0;
+    }
+    if (large) {
+        return bits | (((UINT64_C(1) << (12 + 9 * level)) - 1) & ~LARGE_DEFINED);
+    }
+    if (walk->levels == 3 && level == 2) {
+        return bits | PAE_POINTER_RESERVED;
+    }
+    return bits | (level >= 2 ? ENTRY_PS : 0);
+}
+
+// CPUID is asked only when the answer counts.
+static bool is_beyond_memory(uint64_t address)
+{
+    return address >> LEAST_PHYSICAL_BITS != 0 && address >> x86_physical_bits() != 0;
+}
+
+static bool is_reserved(const X86VCpu *vcpu, const Walk *walk, unsigned level, uint64_t entry)
+{
+    const bool large = is_large(vcpu, walk, level, entry);
+
+    return (entry & reserved_bits(vcpu, walk, level, large)) != 0 ||
+           is_beyond_memory(frame_of(walk, entry, large ? 12 + walk->index_bits * level : 12));
+}
+
+// ---- rights ----
+
+static bool has_cr4(const X86VCpu *vcpu, uint64_t bit)
+{
+    return (x86_read(vcpu, X86_FIELD_CR4) & bit) != 0;
+}
+
 static uint64_t fault_bits(const X86VCpu *vcpu, uint64_t access)
 {
-    const uint64_t kept = access & (PF_WRITE | PF_USER);
-    const bool nx = (x86_read(vcpu, X86_FIELD_EFER) & EFER_NXE) != 0;
+    const bool tells_fetches = (has_nx(vcpu) && has_cr4(vcpu, CR4_PAE)) || has_cr4(vcpu, CR4_SMEP);
 
-    return kept | ((access & PF_FETCH) != 0 && nx ? PF_FETCH : 0);
+    return access & (PF_WRITE | PF_USER | (tells_fetches ? PF_FETCH : 0));
+}
+
+// Code and data of users, for a kernel.
+static bool may_use_user_page(const X86VCpu *vcpu, uint64_t access)
+{
+    if ((access & PF_FETCH) != 0) {
+        return !has_cr4(vcpu, CR4_SMEP);
+    }
+    return !has_cr4(vcpu, CR4_SMAP) || (vcpu->regs.rflags & RFLAGS_AC) != 0;
 }
 
 static bool is_allowed(const X86VCpu *vcpu, uint64_t rights, bool no_execute, uint64_t access)
 {
     const bool user = (access & PF_USER) != 0;
+    const bool of_user = (rights & ENTRY_U) != 0;
 
-    if (user && (rights & ENTRY_U) == 0) {
+    if (user ? !of_user : of_user && !may_use_user_page(vcpu, access)) {
         return false;
     }
     if ((access & PF_WRITE) != 0 && (rights & ENTRY_W) == 0 &&
         (user || (x86_read(vcpu, X86_FIELD_CR0) & CR0_WP) != 0)) {
         return false;
     }
-    return (access & PF_FETCH) == 0 || !no_execute ||
-           (x86_read(vcpu, X86_FIELD_EFER) & EFER_NXE) == 0;
+    return (access & PF_FETCH) == 0 || !no_execute;
 }
 
-static bool page_fault(const X86VCpu *vcpu, uint64_t linear, uint64_t access, bool present,
+static bool page_fault(const X86VCpu *vcpu, uint64_t linear, uint64_t access, uint64_t why,
                        X86Fault *fault)
 {
     *fault = (X86Fault){
         .vector = VECTOR_PF,
-        .error_code = (uint32_t)(fault_bits(vcpu, access) | (present ? PF_PRESENT : 0)),
+        .error_code = (uint32_t)(fault_bits(vcpu, access) | why),
         .address = linear,
     };
     return false;
@@ -122,26 +188,29 @@ static bool walk_tables(const X86VCpu *vcpu, uint64_t linear, uint64_t access, u
 
         if (!read_entry(vcpu, &walk, table + index * walk.entry_size, &entry) ||
             (entry & ENTRY_P) == 0) {
-            return page_fault(vcpu, linear, access, false, fault);
+            return page_fault(vcpu, linear, access, 0, fault);
+        }
+        if (is_reserved(vcpu, &walk, level, entry)) {
+            return page_fault(vcpu, linear, access, PF_PRESENT | PF_RESERVED, fault);
         }
         if (level + 1 < walk.levels || walk.has_rights_at_top) {
             rights &= entry;
             no_execute = no_execute || (entry & ENTRY_NX) != 0;
         }
-        if (level == 0 || ((entry & ENTRY_PS) != 0 && may_be_large(vcpu, &walk, level))) {
+        if (level == 0 || is_large(vcpu, &walk, level, entry)) {
             *gpa = frame_of(&walk, entry, shift) | (linear & ((UINT64_C(1) << shift) - 1));
             return is_allowed(vcpu, rights, no_execute, access) ||
-                   page_fault(vcpu, linear, access, true, fault);
+                   page_fault(vcpu, linear, access, PF_PRESENT, fault);
         }
         table = entry & ENTRY_ADDR;
     }
-    return page_fault(vcpu, linear, access, false, fault);
+    return page_fault(vcpu, linear, access, 0, fault);
 }
 
 bool x86_translate(const X86VCpu *vcpu, uint64_t linear, uint64_t access, uint64_t *gpa,
                    X86Fault *fault)
 {
-    if ((x86_read(vcpu, X86_FIELD_EFER) & EFER_LMA) == 0) {
+    if (!x86_is_64bit(vcpu)) {
         linear &= UINT32_MAX;
     } else if (!is_canonical(linear)) {
         *fault = (X86Fault){.vector = VECTOR_GP};

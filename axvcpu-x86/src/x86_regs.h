@@ -26,6 +26,8 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, 
 #define CR4_OSXMMEXCPT X86_BIT(10)
 #define CR4_LA57       X86_BIT(12)
 #define CR4_OSXSAVE    X86_BIT(18)
+#define CR4_SMEP       X86_BIT(20)
+#define CR4_SMAP       X86_BIT(21)
 
 #define EFER_SCE  X86_BIT(0)
 #define EFER_LME  X86_BIT(8)
@@ -40,6 +42,7 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, 
 #define RFLAGS_NT    X86_BIT(14)
 #define RFLAGS_RF    X86_BIT(16)
 #define RFLAGS_VM    X86_BIT(17)
+#define RFLAGS_AC    X86_BIT(18)
 // CF to OF, IOPL, NT; RF, VM, AC, VIF, VIP, ID.
 #define RFLAGS_WRITABLE UINT64_C(0x3f7fd5)
 
@@ -77,10 +80,11 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, 
 #define VECTOR_AC 17
 #define VECTOR_MC 18
 
-#define PF_PRESENT X86_BIT(0)
-#define PF_WRITE   X86_BIT(1)
-#define PF_USER    X86_BIT(2)
-#define PF_FETCH   X86_BIT(4)
+#define PF_PRESENT  X86_BIT(0)
+#define PF_WRITE    X86_BIT(1)
+#define PF_USER     X86_BIT(2)
+#define PF_RESERVED X86_BIT(3)
+#define PF_FETCH    X86_BIT(4)
 
 // MSRs that guests reach through the policy table.
 #define MSR_TSC          UINT32_C(0x10)

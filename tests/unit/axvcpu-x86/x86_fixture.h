@@ -35,6 +35,7 @@ typedef struct X86Fixture {
     uint64_t deadline; // what set_deadline was called with last
     uint64_t irq;      // what irq_fetch returns
     uint8_t *code;     // host address of CODE_PAGE
+    uint64_t *leaves;  // entries of the first 2 MiB of the guest's memory
 } X86Fixture;
 
 static _Alignas(4096) uint8_t fixture_arena[FRAMES][4096];
@@ -121,12 +122,20 @@ static inline HostPhysAddr fixture_frame(X86Fixture *f)
     return frame;
 }
 
+// One more page below 2 MiB.
+static inline void *fixture_map_page(X86Fixture *f, uint64_t gpa)
+{
+    const HostPhysAddr frame = fixture_frame(f);
+
+    f->leaves[gpa / 4096] = x86_ept_format()->make_leaf(frame, AX_MAP_RIGHTS, 0);
+    return (void *)(uintptr_t)frame.value;
+}
+
 // The page at CODE_PAGE, through four levels.
 static inline void fixture_map(X86Fixture *f)
 {
     const AxEptFormat *ept = x86_ept_format();
     HostPhysAddr table = fixture_frame(f);
-    const HostPhysAddr code = fixture_frame(f);
 
     f->root = (AxEptRoot){.base = table, .levels = 4, .gpa_bits = 40};
     for (unsigned level = 3; level > 0; level--) {
@@ -135,8 +144,8 @@ static inline void fixture_map(X86Fixture *f)
         ((uint64_t *)(uintptr_t)table.value)[0] = ept->make_table(next);
         table = next;
     }
-    ((uint64_t *)(uintptr_t)table.value)[CODE_PAGE / 4096] = ept->make_leaf(code, AX_MAP_RIGHTS, 0);
-    f->code = (uint8_t *)(uintptr_t)code.value;
+    f->leaves = (uint64_t *)(uintptr_t)table.value;
+    f->code = fixture_map_page(f, CODE_PAGE);
 }
 
 // The pCPU is not enabled.
