@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct X86GuestRegs;
+extern const char vmx_world_exit[]; // world_switch.S
 
 typedef struct X86CpuidResult {
     uint32_t eax;
@@ -161,4 +162,143 @@ static inline void x86_svm_enter(struct X86GuestRegs *regs)
                      :
                      : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13",
                        "r14", "r15", "cc", "memory");
+}
+
+// ---- VMX ----
+// Those that return bool: false is VMfail, by CF or ZF.
+
+static inline bool x86_vmx_on(uint64_t region)
+{
+    bool ok;
+
+    __asm__ volatile("vmxon %1" : "=@cca"(ok) : "m"(region) : "memory");
+    return ok;
+}
+
+static inline void x86_vmx_off(void)
+{
+    __asm__ volatile("vmxoff" : : : "cc", "memory");
+}
+
+static inline bool x86_vmx_clear(uint64_t vmcs)
+{
+    bool ok;
+
+    __asm__ volatile("vmclear %1" : "=@cca"(ok) : "m"(vmcs) : "memory");
+    return ok;
+}
+
+static inline bool x86_vmx_load(uint64_t vmcs)
+{
+    bool ok;
+
+    __asm__ volatile("vmptrld %1" : "=@cca"(ok) : "m"(vmcs) : "memory");
+    return ok;
+}
+
+// Of the VMCS that was loaded last; a field that is none reads as 0.
+static inline uint64_t x86_vmx_read(uint32_t field)
+{
+    uint64_t value = 0;
+
+    __asm__ volatile("vmread %1, %0" : "+r"(value) : "r"((uint64_t)field) : "cc", "memory");
+    return value;
+}
+
+static inline bool x86_vmx_write(uint32_t field, uint64_t value)
+{
+    bool ok;
+
+    __asm__ volatile("vmwrite %1, %2" : "=@cca"(ok) : "r"(value), "r"((uint64_t)field) : "memory");
+    return ok;
+}
+
+static inline bool x86_vmx_invept(uint64_t type, uint64_t eptp)
+{
+    const uint64_t descriptor[2] = {eptp, 0};
+    bool ok;
+
+    __asm__ volatile("invept %1, %2" : "=@cca"(ok) : "m"(descriptor), "r"(type) : "memory");
+    return ok;
+}
+
+static inline bool x86_vmx_invvpid(uint64_t type, uint16_t vpid)
+{
+    const uint64_t descriptor[2] = {vpid, 0};
+    bool ok;
+
+    __asm__ volatile("invvpid %1, %2" : "=@cca"(ok) : "m"(descriptor), "r"(type) : "memory");
+    return ok;
+}
+
+// Where exits arrive, for HOST_RIP.
+static inline uint64_t x86_vmx_exit_address(void)
+{
+    return (uint64_t)(uintptr_t)vmx_world_exit;
+}
+
+// As x86_svm_enter. False when the processor refused VMLAUNCH or VMRESUME: INSTRUCTION_ERROR says
+// why. The assembly keeps RSP and RBP; the segments are what the host-state fields say.
+static inline bool x86_vmx_enter(struct X86GuestRegs *regs)
+{
+    bool ok;
+
+    __asm__ volatile("call vmx_world_switch"
+                     : "+D"(regs), "=@cca"(ok)
+                     :
+                     : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13",
+                       "r14", "r15", "memory");
+    return ok;
+}
+
+// The NMI of the host that ended a stay in the guest, for its own handler, whose IRET ends blocking.
+static inline void x86_hw_nmi(void)
+{
+    __asm__ volatile("int $2" : : : "memory");
+}
+
+typedef struct X86TableRegister {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed)) X86TableRegister;
+
+// The base of a task state segment, from its descriptor of 16 bytes.
+static inline uint64_t x86_hw_task_base(uint64_t gdt_base, uint16_t selector)
+{
+    const uint64_t *descriptor = (const uint64_t *)(uintptr_t)(gdt_base + (selector & 0xfff8));
+
+    return (descriptor[0] >> 16 & 0xffffff) | (descriptor[0] >> 56 << 24) | descriptor[1] << 32;
+}
+
+static inline void x86_hw_tables_save(X86HostTables *tables)
+{
+    X86TableRegister gdtr;
+    X86TableRegister idtr;
+
+    __asm__ volatile("sgdt %0" : "=m"(gdtr));
+    __asm__ volatile("sidt %0" : "=m"(idtr));
+    __asm__ volatile("mov %%es, %0" : "=rm"(tables->es));
+    __asm__ volatile("mov %%cs, %0" : "=rm"(tables->cs));
+    __asm__ volatile("mov %%ss, %0" : "=rm"(tables->ss));
+    __asm__ volatile("mov %%ds, %0" : "=rm"(tables->ds));
+    __asm__ volatile("mov %%fs, %0" : "=rm"(tables->fs));
+    __asm__ volatile("mov %%gs, %0" : "=rm"(tables->gs));
+    __asm__ volatile("sldt %0" : "=rm"(tables->ldtr));
+    __asm__ volatile("str %0" : "=rm"(tables->tr));
+    tables->gdt_base = gdtr.base;
+    tables->gdt_limit = gdtr.limit;
+    tables->idt_base = idtr.base;
+    tables->idt_limit = idtr.limit;
+    tables->tr_base = x86_hw_task_base(gdtr.base, tables->tr);
+}
+
+// What an exit leaves different: the limits of GDTR and IDTR, and LDTR.
+static inline void x86_hw_tables_restore(const X86HostTables *tables)
+{
+    const X86TableRegister gdtr = {tables->gdt_limit, tables->gdt_base};
+    const X86TableRegister idtr = {tables->idt_limit, tables->idt_base};
+
+    __asm__ volatile("lgdt %0" : : "m"(gdtr) : "memory");
+    __asm__ volatile("lidt %0" : : "m"(idtr) : "memory");
+    __asm__ volatile("lldt %0" : : "rm"(tables->ldtr) : "memory");
 }
