@@ -248,21 +248,29 @@ static uint64_t string_address(const X86VCpu *vcpu, const X86Instruction *in, X8
     return x86_segment_base(vcpu, segment) + (vcpu->regs.gpr[index] & ax_width_mask(size));
 }
 
+// The other operand of MOVS: `value` has been read, or will be written where that is possible.
+static bool other_operand(const X86VCpu *vcpu, const X86Instruction *in, bool is_write,
+                          uint64_t *value, X86Fault *fault)
+{
+    if (!is_write) {
+        return x86_may_write(vcpu, string_address(vcpu, in, X86_ES, RDI), in->width, fault);
+    }
+    return in->operation != X86_MOVS ||
+           x86_read_memory(vcpu, string_address(vcpu, in, in->memory.segment, RSI), 0, value,
+                           in->width, fault);
+}
+
 static X86Next exit_string(X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *exit)
 {
+    const bool is_write = vcpu->exit.fault.access == AX_MAP_WRITE;
     uint64_t value = vcpu->regs.gpr[RAX];
     X86Fault fault;
 
-    if (vcpu->exit.fault.access != AX_MAP_WRITE) {
-        return exit_read(vcpu, in, exit);
-    }
-    if (in->operation == X86_MOVS &&
-        !x86_read_memory(vcpu, string_address(vcpu, in, in->memory.segment, RSI), 0, &value,
-                         in->width, &fault)) {
+    if (!other_operand(vcpu, in, is_write, &value, &fault)) {
         x86_inject_fault(vcpu, &fault);
         return X86_RESUME;
     }
-    return exit_write(vcpu, in, value, exit);
+    return is_write ? exit_write(vcpu, in, value, exit) : exit_read(vcpu, in, exit);
 }
 
 static void move_index(X86VCpu *vcpu, const X86Instruction *in, unsigned index, uint64_t step)

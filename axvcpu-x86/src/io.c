@@ -104,6 +104,16 @@ static X86Next leave(const X86VCpu *vcpu, uint64_t data, AxVCpuExit *exit)
     return X86_LEAVE;
 }
 
+// What the access does in memory: OUTS has read `data`, and INS will be able to write.
+static bool access_memory(const X86VCpu *vcpu, uint64_t *data, X86Fault *fault)
+{
+    const uint64_t address = element_address(vcpu);
+    const unsigned width = vcpu->exit.io.width;
+
+    return vcpu->exit.io.in ? x86_may_write(vcpu, address, width, fault)
+                            : x86_read_memory(vcpu, address, 0, data, width, fault);
+}
+
 static X86Next handle_string(X86VCpu *vcpu, AxVCpuExit *exit)
 {
     uint64_t data = 0;
@@ -114,8 +124,7 @@ static X86Next handle_string(X86VCpu *vcpu, AxVCpuExit *exit)
         x86_advance(vcpu, vcpu->exit.length);
         return X86_RESUME;
     }
-    if (!vcpu->exit.io.in &&
-        !x86_read_memory(vcpu, element_address(vcpu), 0, &data, vcpu->exit.io.width, &fault)) {
+    if (!access_memory(vcpu, &data, &fault)) {
         x86_inject_fault(vcpu, &fault);
         return X86_RESUME;
     }

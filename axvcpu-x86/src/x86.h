@@ -122,6 +122,8 @@ bool x86_read_memory(const X86VCpu *vcpu, uint64_t linear, uint64_t access, void
                      X86Fault *fault);
 bool x86_write_memory(X86VCpu *vcpu, uint64_t linear, const void *data, size_t size,
                       X86Fault *fault);
+// Whether the write would succeed: asked before a device is, which may not be asked twice.
+bool x86_may_write(const X86VCpu *vcpu, uint64_t linear, size_t size, X86Fault *fault);
 // The bytes at CS:RIP, up to 15; how many the guest can fetch.
 size_t x86_fetch(const X86VCpu *vcpu, uint8_t *bytes);
 // Base of segment 0 to 5 (ES to GS) as the guest's mode uses it.
