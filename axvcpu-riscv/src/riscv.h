@@ -208,7 +208,7 @@ AxError riscv_vmid_acquire(RISCVVCpu *vcpu);
 void riscv_vmid_release(RISCVVCpu *vcpu);
 // The VMID that TLB entries of `root` may carry; false when there are none.
 bool riscv_vmid_find(const AxEptRoot *root, uint64_t *vmid);
-// What has to go before this vCPU enters the guest here, with hgatp set; at bind and with a fence.
+// What has to go before this vCPU enters the guest here, with hgatp set; at bind.
 void riscv_vmid_flush(RISCVVCpu *vcpu);
 // Carries out what siblings and the host asked for; before an entry, with hgatp set.
 void riscv_fence(RISCVVCpu *vcpu);

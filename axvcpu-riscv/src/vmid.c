@@ -8,13 +8,8 @@
 // More pages than this are cheaper to flush with all others of the guest.
 #define FENCE_PAGES_MAX 64u
 
-// A merged one and one with a range are all that can wait; then nothing is left.
-#define FENCES_MAX 3u
-
 // Global, because VMIDs are: the TLBs of all pCPUs know the same ones.
 static AxTagPool pool;
-
-static const AxFence everything = {.instructions = true, .translations = true, .nested = true};
 
 static bool is_tagged(const RISCVVCpu *vcpu)
 {
@@ -58,20 +53,24 @@ static AxTagChange enter(RISCVVCpu *vcpu)
                : AX_TAG_OTHER;
 }
 
-// Instructions go with translations: a sibling has fetched its own code through a virtual address
-// that means something else now.
-void riscv_vmid_flush(RISCVVCpu *vcpu)
+// Of this hart, for the VMID in hgatp. Instructions go with translations: a sibling has fetched its
+// own code through a virtual address that means something else now.
+static void flush(const RISCVVCpu *vcpu, bool nested)
 {
-    const AxTagChange change = enter(vcpu);
-
-    if (change == AX_TAG_SAME) {
-        return;
-    }
-    if (change == AX_TAG_OTHER) {
+    if (nested) {
         rv_hfence_gvma_vmid(vcpu->vmid);
     }
     rv_hfence_vvma_all();
     rv_fence_i();
+}
+
+void riscv_vmid_flush(RISCVVCpu *vcpu)
+{
+    const AxTagChange change = enter(vcpu);
+
+    if (change != AX_TAG_SAME) {
+        flush(vcpu, change == AX_TAG_OTHER);
+    }
 }
 
 // ---- fences that siblings and the host asked for ----
@@ -115,7 +114,9 @@ static void fence_translations(const AxFence *fence)
 static void carry_out(RISCVVCpu *vcpu, const AxFence *fence)
 {
     if (fence->nested) {
-        riscv_vmid_flush(vcpu);
+        (void)enter(vcpu); // the next bind has not to do it once more
+        flush(vcpu, true);
+        return;
     }
     if (fence->translations) {
         fence_translations(fence);
@@ -125,17 +126,11 @@ static void carry_out(RISCVVCpu *vcpu, const AxFence *fence)
     }
 }
 
-// Siblings may post faster than this takes: then everything goes, which covers all that was posted
-// so far, and the next entry sees the rest.
 void riscv_fence(RISCVVCpu *vcpu)
 {
     AxFence fence;
 
-    for (unsigned i = 0; i < FENCES_MAX; i++) {
-        if (!axvcpu_events_take_fence(vcpu->env.events, &fence)) {
-            return;
-        }
+    if (axvcpu_events_take_fence(vcpu->env.events, &fence)) {
         carry_out(vcpu, &fence);
     }
-    carry_out(vcpu, &everything);
 }
