@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A simulated processor with SVM for hosted tests: registers, CPUID, and a hook for the guest. One per
-// thread. Physical and virtual addresses are the same. Never part of a freestanding library.
+// A simulated processor with SVM or VMX for hosted tests: registers, CPUID, and a hook for the guest.
+// One per thread. Physical and virtual addresses are the same. Never part of a freestanding library.
 #pragma once
 
 #include "../x86_hw_regs.h"
+#include "vmx_sim.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +45,7 @@ typedef struct X86Sim {
     uint64_t vmsaved; // physical address of the last VMSAVE
     uint32_t wbinvds;
     uint32_t machine_checks;
+    uint32_t nmis;
     uint32_t entries;
     // What would have faulted or failed: an entry with EFER.SVME clear, without a save area or ASID,
     // with interrupts on; FP with CR0.TS. A good test ends with 0.
@@ -51,6 +53,8 @@ typedef struct X86Sim {
     // The guest: changes *regs and *vmcb (exit_code and its like) as it wishes. Must be set before a
     // run.
     void (*guest)(struct X86GuestRegs *regs, struct Vmcb *vmcb);
+    X86SimVmx vmx;
+    X86HostTables tables;
 } X86Sim;
 
 extern _Thread_local X86Sim x86_sim;
