@@ -190,8 +190,19 @@ static void wake_due(VCpuRef ref, SchedView *view)
     }
 }
 
+// Devices that keep time are looked after where their VM's first vCPU runs.
+static void poll_devices(VCpuRef ref, SchedView *view)
+{
+    const uint64_t deadline = axvm_poll(&ref.vm->vm);
+
+    view->deadline = deadline < view->deadline ? deadline : view->deadline;
+}
+
 static void look_at(uint32_t number, VCpuRef ref, SchedView *view)
 {
+    if (ref.id == 0) {
+        poll_devices(ref, view);
+    }
     if (axvcpu_state(ref.vcpu) == AX_VCPU_BLOCKED) {
         wake_due(ref, view);
     }

@@ -210,12 +210,16 @@ AxError axvm_setup_vcpu(AxVM *vm, AxVMVCpu *self, GuestPhysAddr entry)
 
 AxError axvm_prepare_first_vcpu(AxVM *vm, const char **why)
 {
-    const AxError error = axvm_setup_vcpu(vm, &vm->vcpus[0], vm->layout.entry);
+    AxVMVCpu *first = &vm->vcpus[0];
+    AxError error = axvm_setup_vcpu(vm, first, vm->layout.entry);
 
+    if (error == AX_OK) {
+        error = vm->machine->start(vm->machine_state, vm, &first->vcpu);
+    }
     if (error != AX_OK) {
         return axvm_because(why, error, "entry_point: the virtual CPU cannot start there");
     }
-    atomic_store_explicit(&vm->vcpus[0].power, AX_CPU_ON, memory_order_release);
+    atomic_store_explicit(&first->power, AX_CPU_ON, memory_order_release);
     return AX_OK;
 }
 
@@ -293,7 +297,7 @@ AxError axvm_load(AxVM *vm, const char **why)
     error = load_description(vm);
     return error == AX_OK
                ? AX_OK
-               : axvm_because(why, error, "the guest's device tree cannot be made or does not fit");
+               : axvm_because(why, error, "the guest's description cannot be made or does not fit");
 }
 
 static AxError build_plan(AxVM *vm, const AxVMParams *params, const char **why)

@@ -171,6 +171,22 @@ static AxError on_system_reset(const AxRun *run, const AxVCpuExit *exit)
     return AX_OK;
 }
 
+// As chipsets do.
+static AxError on_triple_fault(const AxRun *run, const AxVCpuExit *exit)
+{
+    const AxVCpuHal *hal = run->vm->hal;
+
+    hal->log(hal->ctx, AX_LOG_WARN, "vm %u: vCPU %u: triple fault", run->vm->config.id,
+             axvcpu_id(run->vcpu));
+    return on_system_reset(run, exit);
+}
+
+static AxError on_interrupt_end(const AxRun *run, const AxVCpuExit *exit)
+{
+    run->vm->machine->interrupt_end(run->vm->machine_state, run->vcpu, exit->interrupt.vector);
+    return AX_OK;
+}
+
 static AxError on_interrupt(const AxRun *run, const AxVCpuExit *exit)
 {
     const AxVCpuHal *hal = run->vm->hal;
@@ -209,12 +225,12 @@ static const Treatment treatments[AX_EXIT_COUNT] = {
     [AX_EXIT_CPU_STATUS] = {on_cpu_status, RESUME},
     [AX_EXIT_SYSTEM_DOWN] = {on_system_down, RETURN},
     [AX_EXIT_SYSTEM_RESET] = {on_system_reset, RETURN},
-    [AX_EXIT_TRIPLE_FAULT] = {on_none, FAILURE},
+    [AX_EXIT_TRIPLE_FAULT] = {on_triple_fault, RETURN},
     [AX_EXIT_SEND_IPI] = {on_send_ipi, RESUME},
     [AX_EXIT_REMOTE_FENCE] = {axvm_on_remote_fence, RESUME},
     [AX_EXIT_CONSOLE_WRITE] = {axvm_on_console_write, RESUME},
     [AX_EXIT_CONSOLE_READ] = {axvm_on_console_read, RESUME},
-    [AX_EXIT_INTERRUPT_END] = {on_none, RETURN},
+    [AX_EXIT_INTERRUPT_END] = {on_interrupt_end, RESUME},
     [AX_EXIT_INTERRUPT_WINDOW] = {on_none, RETURN},
     [AX_EXIT_EXCEPTION] = {on_none, RETURN},
     [AX_EXIT_DEBUG] = {on_none, RETURN},

@@ -35,7 +35,8 @@ static bool machine_is_complete(const AxMachineOps *machine)
 {
     return machine != NULL && machine->name != NULL && machine->state_size != 0 &&
            machine->defaults != NULL && machine->init != NULL && machine->reset != NULL &&
-           machine->describe != NULL && machine->vcpu_reset != NULL && machine->send_ipi != NULL &&
+           machine->describe != NULL && machine->start != NULL && machine->vcpu_reset != NULL &&
+           machine->send_ipi != NULL && machine->interrupt_end != NULL && machine->poll != NULL &&
            machine->console_input != NULL && machine->console_take != NULL;
 }
 
@@ -281,6 +282,11 @@ bool axvm_vcpu_runnable(const AxVM *vm, AxVCpuId id)
 
     return atomic_load_explicit(&self->power, memory_order_acquire) != AX_CPU_OFF &&
            state != AX_VCPU_BLOCKED && state != AX_VCPU_INVALID;
+}
+
+uint64_t axvm_poll(AxVM *vm)
+{
+    return vm->machine->poll(vm->machine_state);
 }
 
 bool axvm_console_input(AxVM *vm, uint8_t byte)

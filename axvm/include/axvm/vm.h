@@ -59,6 +59,11 @@ typedef struct AxMachineOps {
     /* Writes the guest's description (device tree) of at most `room` bytes; *size gets its size. */
     AxError (*describe)(void *state, const AxVM *vm, void *buffer, size_t room, size_t *size);
     /*
+     * Gives vCPU 0, which is set up, what the image's boot protocol wants in its registers besides
+     * the entry point and the description's address.
+     */
+    AxError (*start)(void *state, const AxVM *vm, AxVCpu *vcpu);
+    /*
      * The events of one vCPU were dropped because it was switched on (axvcpu_reset): posts what the
      * interrupt controller's registers say about it again.
      */
@@ -68,6 +73,10 @@ typedef struct AxMachineOps {
      * interface of the guest has an error for that nobody gets anything, else the others do.
      */
     AxError (*send_ipi)(void *state, AxVCpu *sender, const AxVCpuExit *exit);
+    /* AX_EXIT_INTERRUPT_END of `vcpu`: a level may be sent again. */
+    void (*interrupt_end)(void *state, AxVCpu *vcpu, uint64_t vector);
+    /* Carries out axvm_poll(). Kicks vCPU 0 when the moment that it returned becomes an earlier one. */
+    uint64_t (*poll)(void *state);
     /* A byte typed on the console; false when the device's FIFO is full. Any pCPU. */
     bool (*console_input)(void *state, uint8_t byte);
     /*
@@ -214,11 +223,11 @@ bool axvm_vcpu_runnable(const AxVM *vm, AxVCpuId id);
  *   NOTHING             after a kick, after AX_RUN_EXITS exits, or the VM is not Running any more
  *   IDLE                the vCPU waits: block it, or run it again
  *   CPU_DOWN            it is off; unbind it. The last one that goes off stops the VM (POWER_OFF)
- *   INTERRUPT_END, INTERRUPT_WINDOW, EXCEPTION, DEBUG
+ *   INTERRUPT_WINDOW, EXCEPTION, DEBUG
  *                       only what the host has asked the vCPU for
- *   SYSTEM_DOWN, SYSTEM_RESET
- *                       the VM is Stopped: the guest asked for it
- *   HALT, TRIPLE_FAULT, FAIL_ENTRY, UNHANDLED
+ *   SYSTEM_DOWN, SYSTEM_RESET, TRIPLE_FAULT
+ *                       the VM is Stopped: the guest asked for it (the last is a reset)
+ *   HALT, FAIL_ENTRY, UNHANDLED
  *                       the VM is Stopped by failure
  *
  * The vCPU stays bound, so that running it again is cheap: axvcpu_unbind before another one takes
@@ -231,6 +240,14 @@ bool axvm_vcpu_runnable(const AxVM *vm, AxVCpuId id);
 #define AX_RUN_EXITS 4096u
 AX_MUST_CHECK AxError axvm_run_vcpu(AxVM *vm, AxVCpuId id, AxPerCpu *percpu,
                                     const AxVCpuExit **exit);
+
+/*
+ * Brings devices that keep time (the timers of a PC) to the present, and returns the host time
+ * (AxVCpuHal.now_ns) by which to call again, AX_DEADLINE_NONE when that is not needed before the
+ * guest acts. Who schedules vCPU 0 calls it whenever it decides about it; when the guest brings that
+ * time forward, vCPU 0 is kicked. Any pCPU, in any status.
+ */
+uint64_t axvm_poll(AxVM *vm);
 
 /* A typed byte for the guest's console; false when it cannot take one now. Any pCPU. */
 bool axvm_console_input(AxVM *vm, uint8_t byte);

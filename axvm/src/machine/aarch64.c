@@ -204,8 +204,11 @@ const AxMachineOps axvm_machine_aarch64 = {
     .init = init,
     .reset = reset,
     .describe = describe,
+    .start = axvm_board_start,
     .vcpu_reset = vcpu_reset,
     .send_ipi = send_ipi,
+    .interrupt_end = axvm_board_interrupt_end,
+    .poll = axvm_board_poll,
     .console_input = console_input,
     .console_take = console_take,
 };

@@ -78,3 +78,24 @@ AxError axvm_board_add_scratch(AxVM *vm, AxScratch *scratch, const char **why)
     return axvm_board_add(vm, (AxSpan){device->base, device->length}, &axvm_scratch_ops, scratch,
                           why);
 }
+
+AxError axvm_board_start(void *state, const AxVM *vm, AxVCpu *vcpu)
+{
+    (void)state;
+    (void)vm;
+    (void)vcpu;
+    return AX_OK;
+}
+
+void axvm_board_interrupt_end(void *state, AxVCpu *vcpu, uint64_t vector)
+{
+    (void)state;
+    (void)vcpu;
+    (void)vector;
+}
+
+uint64_t axvm_board_poll(void *state)
+{
+    (void)state;
+    return AX_DEADLINE_NONE;
+}

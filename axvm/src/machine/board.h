@@ -23,3 +23,9 @@ AX_MUST_CHECK AxError axvm_board_add(AxVM *vm, AxSpan span, const AxDeviceOps *o
 
 /* The scratch page, if the description has one. */
 AX_MUST_CHECK AxError axvm_board_add_scratch(AxVM *vm, AxScratch *scratch, const char **why);
+
+/* ---- AxMachineOps of boards that have nothing to do for them ---- */
+
+AX_MUST_CHECK AxError axvm_board_start(void *state, const AxVM *vm, AxVCpu *vcpu);
+void axvm_board_interrupt_end(void *state, AxVCpu *vcpu, uint64_t vector);
+uint64_t axvm_board_poll(void *state);

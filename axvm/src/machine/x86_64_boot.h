@@ -37,3 +37,6 @@ AX_MUST_CHECK AxError axvm_x86_64_describe(const AxAcpiBoard *board, const AxVM 
 
 /* How vCPU 0 starts; false for AX_BOOT_NATIVE, where the backend's own way is meant. */
 bool axvm_x86_64_start(const AxVM *vm, X86Start *start);
+
+/* Gives `vcpu`, which is set up, these registers. */
+AX_MUST_CHECK AxError axvm_x86_64_set_start(AxVCpu *vcpu, const X86Start *start);

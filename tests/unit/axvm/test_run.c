@@ -506,6 +506,15 @@ static void interrupts_between_vcpus_go_to_the_machine(void **state)
     assert_int_equal(fake(0)->calls[FAKE_COMPLETE_CALL], 2);
 }
 
+static void the_machine_hears_of_interrupts_that_end(void **state)
+{
+    (void)state;
+    run_exit((AxVCpuExit){.reason = AX_EXIT_INTERRUPT_END, .interrupt = {.vector = 0x31}});
+    assert_int_equal(machine_of(&fx.vm)->ends, 1);
+    assert_int_equal(machine_of(&fx.vm)->last_end, 0x31);
+    assert_ptr_equal(machine_of(&fx.vm)->ended_by, axvm_vcpu(&fx.vm, 0));
+}
+
 // ---- what the host sees ----
 
 static void host_interrupts_are_serviced_then_seen(void **state)
@@ -526,14 +535,13 @@ static void each_kind_comes_back_as_documented(void **state)
         {AX_EXIT_NOTHING, AX_VM_STOP_NONE},
         {AX_EXIT_EXTERNAL_INTERRUPT, AX_VM_STOP_NONE},
         {AX_EXIT_IDLE, AX_VM_STOP_NONE},
-        {AX_EXIT_INTERRUPT_END, AX_VM_STOP_NONE},
         {AX_EXIT_INTERRUPT_WINDOW, AX_VM_STOP_NONE},
         {AX_EXIT_EXCEPTION, AX_VM_STOP_NONE},
         {AX_EXIT_DEBUG, AX_VM_STOP_NONE},
         {AX_EXIT_SYSTEM_DOWN, AX_VM_STOP_POWER_OFF},
         {AX_EXIT_SYSTEM_RESET, AX_VM_STOP_RESET},
         {AX_EXIT_HALT, AX_VM_STOP_FAILURE},
-        {AX_EXIT_TRIPLE_FAULT, AX_VM_STOP_FAILURE},
+        {AX_EXIT_TRIPLE_FAULT, AX_VM_STOP_RESET},
         {AX_EXIT_FAIL_ENTRY, AX_VM_STOP_FAILURE},
         {AX_EXIT_UNHANDLED, AX_VM_STOP_FAILURE},
     };
@@ -777,6 +785,7 @@ int main(void)
         RUN_TEST(a_vcpu_that_cannot_start_ends_the_vm),
         RUN_TEST(a_second_life_that_cannot_begin_ends_the_vm),
         RUN_TEST(interrupts_between_vcpus_go_to_the_machine),
+        RUN_TEST(the_machine_hears_of_interrupts_that_end),
         RUN_TEST(host_interrupts_are_serviced_then_seen),
         RUN_TEST(each_kind_comes_back_as_documented),
         RUN_TEST(a_backend_that_fails_ends_the_vm),

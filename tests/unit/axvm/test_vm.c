@@ -31,8 +31,11 @@ static void incomplete_parameters_are_refused(void **state)
     WITHOUT(init);
     WITHOUT(reset);
     WITHOUT(describe);
+    WITHOUT(start);
     WITHOUT(vcpu_reset);
     WITHOUT(send_ipi);
+    WITHOUT(interrupt_end);
+    WITHOUT(poll);
     WITHOUT(console_input);
     WITHOUT(console_take);
 #undef WITHOUT
@@ -57,6 +60,7 @@ static void assert_loaded(void)
     assert_int_equal(axvcpu_state(axvm_vcpu(&fx.vm, 0)), AX_VCPU_FREE);
     assert_int_equal(fake_reg(fake(0), AX_REG_PC), fx.vm.layout.entry.value);
     assert_int_equal(fake_reg(fake(0), AX_REG_ARG(0)), fx.vm.layout.boot_block.value);
+    assert_int_equal(fake_reg(fake(0), AX_REG_GPR(3)), START_VALUE);
     assert_ptr_equal(fake(0)->root, &fx.vm.memory.root);
     for (AxVCpuId id = 1; id < axvm_vcpu_count(&fx.vm); id++) {
         assert_int_equal(axvcpu_state(axvm_vcpu(&fx.vm, id)), AX_VCPU_CREATED);
@@ -325,7 +329,7 @@ static void each_mistake_is_named_and_leaves_nothing(void **state)
         {spoil_memory_count, AX_ERANGE, "passthrough"},
         {spoil_gpa_bits, AX_ENOTSUP, "nested"},
         {spoil_machine, AX_ENOTSUP, "does not want"},
-        {spoil_description, AX_ENOSPC, "device tree"},
+        {spoil_description, AX_ENOSPC, "description"},
         {spoil_defaults, AX_EOVERLAP, "memory_regions"},
         {spoil_isa, AX_EINVAL, "host_isa"},
     };
@@ -517,6 +521,24 @@ static void typed_bytes_go_to_the_machine(void **state)
 
 // ---- destroy and reset ----
 
+static void a_machine_that_cannot_start_its_first_vcpu_leaves_nothing(void **state)
+{
+    (void)state;
+    start_error = AX_EINVAL;
+    assert_error(create(), AX_EINVAL);
+    assert_string_equal(fx.why, "entry_point: the virtual CPU cannot start there");
+    assert_int_equal(fx.host.frames_used, 0);
+}
+
+static void the_machine_says_when_to_look_again(void **state)
+{
+    (void)state;
+    assert_error(create(), AX_OK);
+    assert_int_equal(axvm_poll(&fx.vm), POLL_AT);
+    machine_of(&fx.vm)->resets = 4;
+    assert_int_equal(axvm_poll(&fx.vm), POLL_AT + 4);
+}
+
 static void a_bound_vcpu_keeps_its_vm(void **state)
 {
     (void)state;
@@ -540,12 +562,12 @@ static void a_reset_vm_is_as_new(void **state)
     (void)state;
     go_to(AX_VM_STOPPED);
     atomic_store(&fx.vm.vcpus[1].power, AX_CPU_ON);
-    fake(0)->regs[3] = 77;
+    fake(0)->regs[4] = 77;
     assert_error(axvm_copy_to_guest(&fx.vm.memory, fx.vm.layout.kernel, &stamp, 8), AX_OK);
     assert_error(axvm_copy_to_guest(&fx.vm.memory, ax_gpa(RAM + MIB(2) + 8), &stamp, 8), AX_OK);
     assert_error(axvm_reset(&fx.vm, &fx.why), AX_OK);
     assert_loaded();
-    assert_int_equal(fake_reg(fake(0), AX_REG_GPR(3)), 0);
+    assert_int_equal(fake_reg(fake(0), AX_REG_GPR(4)), 0);
     assert_int_equal(machine_of(&fx.vm)->resets, 1);
     assert_int_equal(axvm_stop_reason(&fx.vm), AX_VM_STOP_NONE);
     assert_error(axvm_copy_from_guest(&fx.vm.memory, ax_gpa(RAM + MIB(2) + 8), &seen, 8), AX_OK);
@@ -622,6 +644,8 @@ int main(void)
         VM_TEST(pausing_and_stopping_reach_every_vcpu),
         VM_TEST(names_are_known_and_others_are_not),
         VM_TEST(typed_bytes_go_to_the_machine),
+        VM_TEST(a_machine_that_cannot_start_its_first_vcpu_leaves_nothing),
+        VM_TEST(the_machine_says_when_to_look_again),
         VM_TEST(a_bound_vcpu_keeps_its_vm),
         VM_TEST(a_reset_vm_is_as_new),
         VM_TEST(reset_leaves_reserved_memory_alone),

@@ -12,6 +12,9 @@
 #define LENT     GIB(2) /* read-only memory of the host, not mapped by default */
 #define TREE     "a description"
 
+#define START_VALUE UINT64_C(0x5ca1ab1e)
+#define POLL_AT     UINT64_C(123456789)
+
 /* One device: remembers the last access, answers with `value` or `error`. */
 typedef struct TestDevice {
     uint64_t offset;
@@ -30,6 +33,10 @@ typedef struct TestMachine {
     uint32_t ipis;
     AxVCpuExit last_ipi;
     const AxVCpu *ipi_sender;
+    uint32_t starts;
+    uint32_t ends; /* of interrupts */
+    uint64_t last_end;
+    const AxVCpu *ended_by;
     uint8_t typed;
 } TestMachine;
 
@@ -50,6 +57,7 @@ typedef struct Fixture {
 static Fixture fx;
 static AxError init_error;
 static AxError describe_error;
+static AxError start_error;
 static void (*before_setup)(AxVM *vm);
 static const uint8_t kernel_image[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
 static const uint8_t ramdisk_image[] = {0xaa, 0xbb, 0xcc};
@@ -135,6 +143,34 @@ static AxError machine_describe(void *state, const AxVM *vm, void *buffer, size_
     return describe_error;
 }
 
+/* A register that no boot leaves 0, so that it is seen to come after the setup. */
+static AxError machine_start(void *state, const AxVM *vm, AxVCpu *vcpu)
+{
+    TestMachine *self = state;
+
+    self->starts++;
+    assert_ptr_equal(vcpu, axvm_vcpu(vm, 0));
+    assert_int_equal(axvcpu_state(vcpu), AX_VCPU_FREE);
+    assert_error(axvcpu_set_reg(vcpu, AX_REG_GPR(3), START_VALUE), AX_OK);
+    return start_error;
+}
+
+static void machine_interrupt_end(void *state, AxVCpu *vcpu, uint64_t vector)
+{
+    TestMachine *self = state;
+
+    self->ends++;
+    self->last_end = vector;
+    self->ended_by = vcpu;
+}
+
+static uint64_t machine_poll(void *state)
+{
+    const TestMachine *self = state;
+
+    return POLL_AT + self->resets;
+}
+
 static void machine_vcpu_reset(void *state, AxVCpuId id)
 {
     TestMachine *self = state;
@@ -181,8 +217,11 @@ static const AxMachineOps test_machine = {
     .init = machine_init,
     .reset = machine_reset,
     .describe = machine_describe,
+    .start = machine_start,
     .vcpu_reset = machine_vcpu_reset,
     .send_ipi = machine_send_ipi,
+    .interrupt_end = machine_interrupt_end,
+    .poll = machine_poll,
     .console_input = machine_console_input,
     .console_take = machine_console_take,
 };
@@ -210,6 +249,7 @@ static inline int set_up(void **state)
     memset(&fx, 0, sizeof(fx));
     init_error = AX_OK;
     describe_error = AX_OK;
+    start_error = AX_OK;
     before_setup = NULL;
     fake_hal_init(&fx.host, FRAMES);
     make_percpu(1);

@@ -6,7 +6,7 @@
 
 #define GUEST_UART_PORT 0x3f8
 #define GUEST_PM1       0x604 // power-off: GUEST_PM1_OFF
-#define GUEST_PM1_OFF   0x2000
+#define GUEST_PM1_OFF   0x3400
 #define GUEST_LOAD      0x8000 // guest.ld
 #define GUEST_CPUS      4u     // entry.S has stacks for so many
 
