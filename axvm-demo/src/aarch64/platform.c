@@ -7,6 +7,7 @@
 #include "firmware.h"
 #include "gic.h"
 #include "hostinfo_fdt.h"
+#include "hostmap.h"
 #include "layout.h"
 #include "log.h"
 #include "scale.h"
@@ -53,22 +54,6 @@ bool platform_read(HostInfo *info, const void *boot, const char **why)
            aarch64_board_read(&board, info, boot, why);
 }
 
-static void map_device(Range range, const char *name)
-{
-    if (!platform_map(range.base, range.size, true)) {
-        demo_fail("no room in the page tables for the %s at 0x%lx", name, range.base);
-    }
-}
-
-static void map_devices(void)
-{
-    map_device(board.uart, "PL011");
-    map_device(board.gicd, "GIC distributor");
-    for (uint32_t i = 0; i < board.gicr.count; i++) {
-        map_device(board.gicr.items[i], "GIC redistributors");
-    }
-}
-
 void platform_init(const HostInfo *info)
 {
     frequency = CPU_READ(cntfrq_el0);
@@ -76,7 +61,7 @@ void platform_init(const HostInfo *info)
         demo_fail("CNTFRQ_EL0 is %lu Hz", frequency);
     }
     host_clock = clock_of(frequency);
-    map_devices();
+    hostmap_add_devices(&info->devices);
     uart_init(board.uart.base);
     gic_init(&board);
     platform_init_pcpu(info);

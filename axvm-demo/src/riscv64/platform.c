@@ -7,6 +7,7 @@
 #include "exit.h"
 #include "fault.h"
 #include "hostinfo_fdt.h"
+#include "hostmap.h"
 #include "layout.h"
 #include "log.h"
 #include "plic.h"
@@ -65,22 +66,6 @@ bool platform_read(HostInfo *info, const void *boot, const char **why)
            riscv64_board_read(&board, info, boot, why);
 }
 
-static void map_device(Range range, const char *name)
-{
-    if (!platform_map(range.base, range.size, true)) {
-        demo_fail("no room in the page tables for the %s at 0x%lx", name, range.base);
-    }
-}
-
-static void map_devices(void)
-{
-    map_device(board.uart, "NS16550A");
-    map_device(board.plic, "PLIC");
-    if (board.test.size != 0) {
-        map_device(board.test, "test device");
-    }
-}
-
 // Firmware has to switch it on, so that finding its name in the device tree would not be enough.
 static bool probe_sstc(void)
 {
@@ -93,7 +78,7 @@ void platform_init(const HostInfo *info)
 {
     frequency = info->counter_hz;
     host_clock = clock_of(frequency);
-    map_devices();
+    hostmap_add_devices(&info->devices);
     exit_use_test_device(board.test.base);
     uart_init(board.uart.base);
     has_sstc = probe_sstc();

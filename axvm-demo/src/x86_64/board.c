@@ -3,13 +3,18 @@
 
 #include "bootinfo.h"
 
-#define LAPIC_SIZE  UINT64_C(0x1000)
-#define IOAPIC_SIZE UINT64_C(0x1000)
+#define DEVICE_SIZE UINT64_C(0x1000)
+
+// Registers of a device lie in one page; at 0 there is none.
+static bool add_device(RangeList *devices, uint64_t addr)
+{
+    return addr == 0 || ranges_add(devices, addr - addr % DEVICE_SIZE, DEVICE_SIZE);
+}
 
 static const char *add_devices(const AcpiInfo *acpi, RangeList *devices)
 {
-    const bool fits = ranges_add(devices, acpi->lapic, LAPIC_SIZE) &&
-                      (acpi->ioapic == 0 || ranges_add(devices, acpi->ioapic, IOAPIC_SIZE));
+    const bool fits = add_device(devices, acpi->lapic) && add_device(devices, acpi->ioapic) &&
+                      (acpi->sleep_control.io || add_device(devices, acpi->sleep_control.addr));
 
     return fits ? NULL : "devices are in too many pieces";
 }

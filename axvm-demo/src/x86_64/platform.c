@@ -7,6 +7,7 @@
 #include "cpu.h"
 #include "descriptors.h"
 #include "exit.h"
+#include "hostmap.h"
 #include "layout.h"
 #include "log.h"
 #include "mmu.h"
@@ -64,29 +65,13 @@ AxPCpuId hal_this_pcpu(void *ctx)
     return this_pcpu();
 }
 
-static void map_device(uint64_t base, const char *name)
-{
-    if (base != 0 && !platform_map(base, PAGE_SIZE, true)) {
-        demo_fail("no room in the page tables for the %s at 0x%lx", name, base);
-    }
-}
-
-static void map_devices(void)
-{
-    const AcpiRegister *control = &board.acpi.sleep_control;
-
-    map_device(board.acpi.lapic, "local APIC");
-    map_device(board.acpi.ioapic, "IOAPIC");
-    map_device(control->io ? 0 : control->addr, "sleep control register");
-}
-
 bool platform_read(HostInfo *info, const void *boot, const char **why)
 {
     uart_init();
     if (!x86_64_board_read(&board, info, (uintptr_t)boot, apic_id(), mmu_read, why)) {
         return false;
     }
-    map_devices();
+    hostmap_add_devices(&info->devices);
     exit_use_acpi(&board.acpi);
     info->counter_hz = tsc_measure();
     if (info->counter_hz == 0 || info->counter_hz >= TSC_HZ_MAX) {
