@@ -5,11 +5,6 @@
 #define SCRATCH_PORT (GUEST_UART_PORT + 7)
 #define NO_PORT      0x5f0
 
-#define VECTOR_DE 0
-#define VECTOR_UD 6
-#define VECTOR_GP 13
-#define VECTOR_PF 14
-
 static void test_ports(void)
 {
     static const uint8_t bytes[] = {1, 2, 3, 0x5a};
@@ -72,20 +67,6 @@ static void test_exceptions(void)
     check_fault(VECTOR_DE, 0, "a division by 0 is #DE");
 }
 
-static void write_msr(uint32_t msr, uint64_t value)
-{
-    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
-}
-
-static uint64_t read_msr(uint32_t msr)
-{
-    uint32_t low;
-    uint32_t high;
-
-    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
-    return (uint64_t)high << 32 | low;
-}
-
 static void test_registers(void)
 {
     static const uint32_t msrs[] = {0x174,      0x175,      0x176,     0xc0000081,
@@ -107,6 +88,7 @@ void guest_main(void)
     test_identity();
     test_exceptions();
     test_registers();
+    test_load_store();
     test_memory();
     test_timers();
     test_smp();

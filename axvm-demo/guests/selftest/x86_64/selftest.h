@@ -4,6 +4,7 @@
 
 #include "arch.h"
 
+void test_load_store(void);
 void test_memory(void);
 void test_timers(void);
 void test_smp(void);

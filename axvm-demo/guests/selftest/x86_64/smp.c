@@ -2,12 +2,6 @@
 // A second CPU: INIT and start-up, interrupts from one to the other.
 #include "selftest.h"
 
-#define LAPIC_EOI      0x0b0
-#define LAPIC_SVR      0x0f0
-#define LAPIC_ICR      0x300
-#define LAPIC_ICR_HIGH 0x310
-#define SVR_ENABLE     0x100
-
 #define VECTOR_PING 0x60
 #define VECTOR_PONG 0x61
 #define PINGS       1000u

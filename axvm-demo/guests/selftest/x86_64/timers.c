@@ -2,20 +2,7 @@
 // The timer of the local APIC, and interrupts that come while the CPU waits.
 #include "selftest.h"
 
-#define LAPIC_TPR     0x080
-#define LAPIC_EOI     0x0b0
-#define LAPIC_SVR     0x0f0
-#define LAPIC_ICR     0x300
-#define LAPIC_LVT     0x320
-#define LAPIC_INITIAL 0x380
-#define LAPIC_CURRENT 0x390
-#define LAPIC_DIVIDE  0x3e0
-
-#define SVR_ENABLE   0x100
-#define LVT_MASKED   0x10000
-#define LVT_PERIODIC 0x20000
-#define DIVIDE_BY_1  0xb
-#define ICR_SELF     0x40000
+#define DIVIDE_BY_1 0xb
 
 #define VECTOR_TIMER 0x40
 #define VECTOR_SELF  0x50
@@ -39,7 +26,7 @@ static void wait_for(uint8_t vector, uint32_t count)
 
 static void one_shot(void)
 {
-    lapic_write(LAPIC_LVT, VECTOR_TIMER);
+    lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
     lapic_write(LAPIC_INITIAL, TICKS);
     GUEST_CHECK(lapic_read(LAPIC_CURRENT) <= TICKS, "the timer counts down from where it begins");
     wait_for(VECTOR_TIMER, 1);
@@ -50,11 +37,11 @@ static void one_shot(void)
 static void periodic(void)
 {
     counts[VECTOR_TIMER] = 0;
-    lapic_write(LAPIC_LVT, VECTOR_TIMER | LVT_PERIODIC);
+    lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER | LVT_PERIODIC);
     lapic_write(LAPIC_INITIAL, TICKS);
     wait_for(VECTOR_TIMER, 5);
     lapic_write(LAPIC_INITIAL, 0);
-    lapic_write(LAPIC_LVT, LVT_MASKED);
+    lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
     GUEST_CHECK(counts[VECTOR_TIMER] >= 5, "a periodic timer comes again and again");
 }
 
