@@ -16,7 +16,7 @@
 // Reserved: bits 62:52 of PAE, what its four pointers have less than other entries, and the bit of a
 // page of 4 MiB between the two parts of its frame.
 #define PAE_RESERVED         UINT64_C(0x7ff0000000000000)
-#define PAE_POINTER_RESERVED (ENTRY_NX | UINT64_C(0x1e6))
+#define PAE_POINTER_RESERVED (ENTRY_NX | UINT64_C(0x1c6)) // QEMU sets the accessed flag, bit 5
 #define PSE36_RESERVED       X86_BIT(21)
 #define LARGE_DEFINED        UINT64_C(0x1fff) // below the frame: flags, and PAT in bit 12
 

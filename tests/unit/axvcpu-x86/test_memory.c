@@ -103,12 +103,13 @@ static void path_32(const Setting *s, const uint64_t *e, Path *path)
     }
 }
 
-// Tables 4-8 to 4-11. e[2]: PDPTE, e[1]: PDE, e[0]: PTE.
+// Tables 4-8 to 4-11. e[2]: PDPTE, e[1]: PDE, e[0]: PTE. Bit 5 of the PDPTE, which is reserved, is
+// the accessed flag for QEMU.
 static void path_pae(const Setting *s, const uint64_t *e, Path *path)
 {
     const uint64_t high = RANGE(s->physical, 62) | (s->nxe ? 0 : BIT(63));
 
-    if (!takes_part(e[2], RANGE(1, 2) | RANGE(5, 8) | RANGE(s->physical, 62) | BIT(63), path)) {
+    if (!takes_part(e[2], RANGE(1, 2) | RANGE(6, 8) | RANGE(s->physical, 62) | BIT(63), path)) {
         return;
     }
     if (!takes_part(e[1], (e[1] & BIT(7)) != 0 ? high | RANGE(13, 20) : high, path)) {
