@@ -342,7 +342,7 @@ X86Next x86_resume_mmio(X86VCpu *vcpu, AxVCpuExit *exit)
 {
     const X86Instruction in = kept(vcpu);
 
-    vcpu->mmio_write_due = false;
+    vcpu->due = X86_DUE_NONE;
     return exit_write(vcpu, &in, modify(vcpu, &in, vcpu->mmio_value), exit);
 }
 
@@ -355,7 +355,7 @@ AxError x86_complete_mmio(X86VCpu *vcpu, const AxVCpuExit *exit, uint64_t value)
     }
     if (exit->reason == AX_EXIT_MMIO_READ && in.stores) {
         vcpu->mmio_value = value & ax_width_mask((AccessWidth)in.width);
-        vcpu->mmio_write_due = true;
+        vcpu->due = X86_DUE_MMIO_WRITE;
         return AX_OK;
     }
     if (exit->reason == AX_EXIT_MMIO_READ) {

@@ -6,6 +6,7 @@
 
 #define NMI_PENDING X86_BIT(0)
 #define NMI_BLOCKED X86_BIT(1)
+#define EXTINT_DUE  X86_BIT(8)
 
 // No vector is below 16.
 #define FIRST_VECTORS (~UINT64_C(0xffff))
@@ -32,7 +33,7 @@ static const Place places[X86_APIC_REG_COUNT] = {
     [X86_APIC_LDR] = PLACE(lapic.ldr, UINT64_C(0xff000000)),
     [X86_APIC_DFR] = PLACE(lapic.dfr, UINT32_MAX),
     [X86_APIC_SVR] = PLACE(lapic.svr, UINT64_C(0x1ff)),
-    [X86_APIC_ESR] = PLACE(lapic.esr, UINT64_C(0xff)),
+    [X86_APIC_ESR] = PLACE(lapic.esr, UINT64_C(0xffff)),
     [X86_APIC_ICR] = PLACE(lapic.icr, UINT64_MAX),
     LVT(0),
     LVT(1),
@@ -91,6 +92,21 @@ static AxError set_nmi(X86VCpu *vcpu, uint64_t value)
     return AX_OK;
 }
 
+static uint64_t extint(const X86VCpu *vcpu)
+{
+    return vcpu->lapic.extint_due ? EXTINT_DUE | vcpu->lapic.extint_vector : 0;
+}
+
+static AxError set_extint(X86VCpu *vcpu, uint64_t value)
+{
+    if ((value & ~(EXTINT_DUE | UINT8_MAX)) != 0) {
+        return AX_EINVAL;
+    }
+    vcpu->lapic.extint_due = (value & EXTINT_DUE) != 0;
+    vcpu->lapic.extint_vector = (uint8_t)value;
+    return AX_OK;
+}
+
 static AxError set_tpr(X86VCpu *vcpu, uint64_t value)
 {
     if (value > UINT8_MAX) {
@@ -108,6 +124,7 @@ AxError x86_apic_get(const X86VCpu *vcpu, uint32_t n, uint64_t *value)
     switch (n) {
     case X86_APIC_TPR: *value = x86_lapic_tpr(vcpu); return AX_OK;
     case X86_APIC_NMI: *value = nmi(vcpu); return AX_OK;
+    case X86_APIC_EXTINT: *value = extint(vcpu); return AX_OK;
     case X86_APIC_TIMER_LEFT: *value = time_left(vcpu); return AX_OK;
     default: break;
     }
@@ -123,6 +140,7 @@ AxError x86_apic_set(X86VCpu *vcpu, uint32_t n, uint64_t value)
     switch (n) {
     case X86_APIC_TPR: return set_tpr(vcpu, value);
     case X86_APIC_NMI: return set_nmi(vcpu, value);
+    case X86_APIC_EXTINT: return set_extint(vcpu, value);
     case X86_APIC_TIMER_LEFT: return set_time_left(vcpu, value);
     default: break;
     }

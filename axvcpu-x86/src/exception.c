@@ -36,7 +36,9 @@ static bool becomes_double_fault(X86VCpu *vcpu, uint8_t second)
         x86_interrupt_put_back(vcpu, first);
         return false;
     }
-    vcpu->shutdown = first->vector == VECTOR_DF;
+    if (first->vector == VECTOR_DF) {
+        vcpu->activity = X86_SHUTDOWN;
+    }
     return is_double_fault(first->vector, second);
 }
 

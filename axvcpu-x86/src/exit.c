@@ -145,10 +145,19 @@ static X86Next handle_hypercall(X86VCpu *vcpu, AxVCpuExit *exit)
 
 static X86Next handle_halt(X86VCpu *vcpu, AxVCpuExit *exit)
 {
-    const bool may_wake = (vcpu->regs.rflags & RFLAGS_IF) != 0;
-
     x86_advance(vcpu, vcpu->exit.length);
-    *exit = (AxVCpuExit){.reason = may_wake ? AX_EXIT_IDLE : AX_EXIT_HALT};
+    vcpu->activity = X86_HALTED;
+    return x86_exit_inactive(vcpu, exit);
+}
+
+X86Next x86_exit_inactive(const X86VCpu *vcpu, AxVCpuExit *exit)
+{
+    AxVCpuExitReason reason = AX_EXIT_TRIPLE_FAULT;
+
+    if (vcpu->activity == X86_HALTED) {
+        reason = (vcpu->regs.rflags & RFLAGS_IF) != 0 ? AX_EXIT_IDLE : AX_EXIT_HALT;
+    }
+    *exit = (AxVCpuExit){.reason = reason};
     return X86_LEAVE;
 }
 
@@ -168,9 +177,8 @@ static X86Next handle_cpuid(X86VCpu *vcpu, AxVCpuExit *exit)
 
 static X86Next handle_shutdown(X86VCpu *vcpu, AxVCpuExit *exit)
 {
-    vcpu->shutdown = true;
-    *exit = (AxVCpuExit){.reason = AX_EXIT_TRIPLE_FAULT};
-    return X86_LEAVE;
+    vcpu->activity = X86_SHUTDOWN;
+    return x86_exit_inactive(vcpu, exit);
 }
 
 static X86Next handle_xsetbv(X86VCpu *vcpu, AxVCpuExit *exit)
@@ -244,6 +252,7 @@ AxError x86_complete_read(void *arch, const AxVCpuExit *exit, uint64_t value)
     case AX_EXIT_MMIO_READ: return x86_complete_mmio(arch, exit, value);
     case AX_EXIT_IO_READ: return x86_complete_io(arch, exit, value);
     case AX_EXIT_SYSREG_READ: return x86_complete_msr(arch, exit, value);
+    case AX_EXIT_INTERRUPT_ACKNOWLEDGE: x86_lapic_acknowledged(arch, (uint8_t)value); return AX_OK;
     default: return AX_EINVAL;
     }
 }
@@ -285,7 +294,8 @@ AxError x86_complete_fault(void *arch, const AxVCpuExit *exit)
     switch (exit->reason) {
     case AX_EXIT_HYPERCALL: x86_inject_ud(vcpu); return AX_OK;
     case AX_EXIT_SEND_IPI:
-    case AX_EXIT_CPU_UP: return AX_OK;
+    case AX_EXIT_CPU_UP:
+    case AX_EXIT_INTERRUPT_ACKNOWLEDGE: return AX_OK;
     default: x86_inject_gp(vcpu); return AX_OK;
     }
 }

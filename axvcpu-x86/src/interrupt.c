@@ -40,19 +40,26 @@
 #define ICR_LOGICAL        X86_BIT(11)
 #define ICR_SHORTHAND(icr) ((unsigned)((icr) >> 18) & 3)
 #define ICR_BUSY           X86_BIT(12)
+#define ICR_ASSERT         X86_BIT(14)
+#define ICR_LEVEL          X86_BIT(15)
 #define MODE_FIXED         0u
 #define MODE_LOWEST        1u
 #define MODE_NMI           4u
+#define MODE_INIT          5u
 #define MODE_SIPI          6u
+#define MODE_EXTINT        7u
 #define SHORTHAND_SELF     1u
 #define SHORTHAND_ALL      2u
 #define SHORTHAND_OTHERS   3u
-#define ESR_ILLEGAL_VECTOR X86_BIT(6)
+#define ESR_SEND_ILLEGAL   X86_BIT(5)
 
-// In AX_EXIT_SEND_IPI: no vector of a fixed interrupt is below 16.
-#define IPI_NMI 2u
+// Entries of the LVT by their order from the timer's on.
+#define LVT_LINT0 3u
+#define LVT_ERROR 5u
 
-#define EVENT_WORDS UINT32_C(0xf) // vectors 0 to 255
+// Messages to a cluster: 4 processors each in xAPIC's cluster model, 16 in x2APIC.
+#define CLUSTER_BROADCAST 0xfu
+#define DFR_FLAT          0xfu
 
 void x86_lapic_reset(X86VCpu *vcpu)
 {
@@ -64,6 +71,9 @@ void x86_lapic_reset(X86VCpu *vcpu)
     lapic->svr = SVR_RESET;
     for (unsigned i = 0; i < X86_LVT_COUNT; i++) {
         lapic->lvt[i] = (uint32_t)LVT_MASKED;
+    }
+    if (vcpu->env.vcpu_id == 0) {
+        lapic->lvt[LVT_LINT0] = MODE_EXTINT << 8;
     }
     vcpu->vendor->set_tpr(vcpu, 0);
     vcpu->vendor->windows(vcpu, 0);
@@ -112,11 +122,11 @@ static void put_bit(uint32_t *words, uint8_t vector, bool value)
 // 0 when none is set: vectors below 16 never are.
 static uint8_t highest(const uint32_t *words)
 {
-    for (unsigned i = 8; i-- > 0;) {
-        for (unsigned bit = 32; words[i] != 0 && bit-- > 0;) {
-            if ((words[i] >> bit & 1) != 0) {
-                return (uint8_t)(32 * i + bit);
-            }
+    for (unsigned i = 8; i > 0; i -= 2) {
+        const uint64_t pair = (uint64_t)words[i - 1] << 32 | words[i - 2];
+
+        if (pair != 0) {
+            return (uint8_t)(32 * i - 1 - (unsigned)__builtin_clzll(pair));
         }
     }
     return 0;
@@ -183,31 +193,40 @@ static void take_requests(X86VCpu *vcpu, uint32_t word)
 
     (void)axvcpu_events_take_requests(events, AX_IRQ_SET_ACTIVE, word);
     (void)axvcpu_events_take_requests(events, AX_IRQ_CLEAR_ACTIVE, word);
-    for (; clear != 0; clear &= clear - 1) {
+    for (; clear != 0 && 64 * word <= X86_IRQ_LAST; clear &= clear - 1) {
         put_bit(vcpu->lapic.irr, (uint8_t)(64 * word + ax_lowest_bit(clear)), false);
+    }
+}
+
+// Beyond the vectors there is one line; an edge there is nothing, but must not be met again.
+static void take_interrupt(X86VCpu *vcpu, uint32_t irq)
+{
+    const bool is_edge = axvcpu_events_take_pending(vcpu->env.events, irq);
+
+    if (irq > X86_IRQ_LAST) {
+        vcpu->lapic.intr = vcpu->lapic.intr || (irq == X86_IRQ_EXTINT && !is_edge);
+    } else if (is_edge) {
+        x86_lapic_raise(vcpu, (uint8_t)irq);
+    } else {
+        raise_level(vcpu, (uint8_t)irq);
     }
 }
 
 static void take_word(X86VCpu *vcpu, uint32_t word)
 {
-    AxEvents *events = vcpu->env.events;
+    uint64_t left = axvcpu_events_signalled(vcpu->env.events, word);
 
-    for (uint64_t left = axvcpu_events_signalled(events, word); left != 0; left &= left - 1) {
-        const uint8_t vector = (uint8_t)(64 * word + ax_lowest_bit(left));
-
-        if (axvcpu_events_take_pending(events, vector)) {
-            x86_lapic_raise(vcpu, vector);
-        } else {
-            raise_level(vcpu, vector);
-        }
+    for (; left != 0; left &= left - 1) {
+        take_interrupt(vcpu, 64 * word + ax_lowest_bit(left));
     }
 }
 
 static void take_events(X86VCpu *vcpu, bool has_requests)
 {
-    uint32_t left = axvcpu_events_used_words(vcpu->env.events) & EVENT_WORDS;
+    uint32_t left = axvcpu_events_used_words(vcpu->env.events);
 
     vcpu->lapic.look_again = false;
+    vcpu->lapic.intr = false;
     for (; left != 0; left &= left - 1) {
         const uint32_t word = ax_lowest_bit(left);
 
@@ -224,6 +243,7 @@ static void deliver(X86VCpu *vcpu, uint8_t vector)
 {
     put_bit(vcpu->lapic.irr, vector, false);
     put_bit(vcpu->lapic.isr, vector, true);
+    vcpu->lapic.extint_in_flight = false;
     vcpu->event = (X86Event){.valid = true, .vector = vector, .type = X86_EVENT_INTERRUPT};
 }
 
@@ -239,13 +259,60 @@ static void deliver_nmi(X86VCpu *vcpu)
     vcpu->event = (X86Event){.valid = true, .vector = 2, .type = X86_EVENT_NMI};
 }
 
-// Returns the windows to open.
-static uint32_t deliver_next(X86VCpu *vcpu)
+// ---- the 8259's line ----
+
+static bool accepts_extint(const X86VCpu *vcpu)
+{
+    const uint32_t lint0 = vcpu->lapic.lvt[LVT_LINT0];
+
+    return !x86_lapic_is_enabled(vcpu) ||
+           ((lint0 & LVT_MASKED) == 0 && ICR_MODE(lint0) == MODE_EXTINT);
+}
+
+static bool has_extint(const X86VCpu *vcpu)
+{
+    return vcpu->lapic.extint_due || (vcpu->lapic.intr && accepts_extint(vcpu));
+}
+
+static void deliver_extint(X86VCpu *vcpu)
+{
+    vcpu->lapic.extint_due = false;
+    vcpu->lapic.extint_in_flight = true;
+    vcpu->event = (X86Event){
+        .valid = true, .vector = vcpu->lapic.extint_vector, .type = X86_EVENT_INTERRUPT};
+}
+
+// One that was acknowledged before and pushed aside, else *acknowledge.
+static X86_RARE uint32_t deliver_external(X86VCpu *vcpu, bool *acknowledge)
+{
+    if (!can_take_interrupt(vcpu)) {
+        return X86_WINDOW_INTERRUPT;
+    }
+    if (vcpu->lapic.extint_due) {
+        deliver_extint(vcpu);
+    } else {
+        *acknowledge = true;
+    }
+    return 0;
+}
+
+void x86_lapic_acknowledged(X86VCpu *vcpu, uint8_t vector)
+{
+    vcpu->lapic.extint_vector = vector;
+    deliver_extint(vcpu);
+}
+
+// Returns the windows to open. The 8259s come before the local APIC, whatever their vector, and TPR
+// does not hold them back.
+static uint32_t deliver_next(X86VCpu *vcpu, bool *acknowledge)
 {
     const uint8_t vector = candidate(vcpu);
 
     if (vcpu->lapic.nmi_pending && !vcpu->lapic.nmi_blocked && !vcpu->event.valid) {
         deliver_nmi(vcpu);
+    }
+    if ((vcpu->lapic.intr || vcpu->lapic.extint_due) && has_extint(vcpu)) {
+        return deliver_external(vcpu, acknowledge);
     }
     if (vector == 0) {
         return 0;
@@ -260,14 +327,15 @@ static uint32_t deliver_next(X86VCpu *vcpu)
     return 0;
 }
 
-void x86_interrupt_enter(X86VCpu *vcpu, uint32_t summary)
+bool x86_interrupt_enter(X86VCpu *vcpu, uint32_t summary)
 {
+    bool acknowledge = false;
     uint32_t windows;
 
     if ((summary & (AX_EVENT_IRQ | AX_EVENT_REQUEST)) != 0 || vcpu->lapic.look_again) {
         take_events(vcpu, (summary & AX_EVENT_REQUEST) != 0);
     }
-    windows = deliver_next(vcpu);
+    windows = deliver_next(vcpu, &acknowledge);
     if (vcpu->lapic.nmi_blocked) {
         windows |= X86_WINDOW_NMI;
     }
@@ -275,6 +343,7 @@ void x86_interrupt_enter(X86VCpu *vcpu, uint32_t summary)
         vcpu->lapic.windows = windows;
         vcpu->vendor->windows(vcpu, windows);
     }
+    return !acknowledge;
 }
 
 void x86_interrupt_put_back(X86VCpu *vcpu, const X86Event *event)
@@ -282,6 +351,8 @@ void x86_interrupt_put_back(X86VCpu *vcpu, const X86Event *event)
     if (event->type == X86_EVENT_NMI) {
         vcpu->lapic.nmi_pending = true;
         vcpu->lapic.nmi_blocked = false;
+    } else if (event->type == X86_EVENT_INTERRUPT && vcpu->lapic.extint_in_flight) {
+        vcpu->lapic.extint_due = true;
     } else if (event->type == X86_EVENT_INTERRUPT) {
         put_bit(vcpu->lapic.isr, event->vector, false);
         put_bit(vcpu->lapic.irr, event->vector, true);
@@ -295,17 +366,14 @@ void x86_nmi_unblock(X86VCpu *vcpu)
 
 // ---- messages to other processors ----
 
-static bool is_fixed(uint64_t icr)
+// Into ESR at the next write to it, and by the LVT's entry at once.
+static X86_RARE void report_error(X86VCpu *vcpu, uint64_t error)
 {
-    return ICR_MODE(icr) == MODE_FIXED || ICR_MODE(icr) == MODE_LOWEST;
-}
+    const uint32_t entry = vcpu->lapic.lvt[LVT_ERROR];
 
-static void send_to_self(X86VCpu *vcpu, uint64_t icr)
-{
-    if (is_fixed(icr)) {
-        x86_lapic_raise(vcpu, ICR_VECTOR(icr));
-    } else if (ICR_MODE(icr) == MODE_NMI) {
-        vcpu->lapic.nmi_pending = true;
+    vcpu->lapic.esr[1] |= (uint8_t)error;
+    if ((entry & LVT_MASKED) == 0) {
+        x86_lapic_raise(vcpu, ICR_VECTOR(entry));
     }
 }
 
@@ -314,25 +382,40 @@ typedef struct Targets {
     uint64_t target_cpu;
     uint64_t target_list;
     bool others; // all but the sender
+    bool self;
 } Targets;
 
-// Logical ids of xAPIC are those that a guest gives with the flat model: bit n for processor n.
+static const Targets everybody = {.others = true, .self = true};
+
+// Other processors' LDR cannot be seen from here: they are taken to be as guests write them, in the
+// flat model bit n for processor n, in the cluster model bit n % 4 of cluster n / 4.
+static Targets xapic_logical(const X86VCpu *vcpu, uint32_t destination)
+{
+    const uint32_t cluster = destination >> 4;
+
+    if (vcpu->lapic.dfr >> 28 == DFR_FLAT) {
+        return (Targets){.target_list = destination};
+    }
+    return cluster == CLUSTER_BROADCAST
+               ? everybody
+               : (Targets){.target_cpu = 4 * cluster, .target_list = destination & 0xf};
+}
+
 static Targets logical_targets(const X86VCpu *vcpu, uint32_t destination)
 {
     if (x86_lapic_is_x2apic(vcpu)) {
         return (Targets){.target_cpu = destination >> 16 << 4, .target_list = destination & 0xffff};
     }
-    return (Targets){.target_list = destination};
+    return xapic_logical(vcpu, destination);
 }
 
-static Targets targets_of(const X86VCpu *vcpu, uint64_t icr)
+static Targets destination_targets(const X86VCpu *vcpu, uint64_t icr)
 {
     const bool x2apic = x86_lapic_is_x2apic(vcpu);
     const uint32_t destination = (uint32_t)(icr >> 32) >> (x2apic ? 0 : 24);
-    const uint32_t everybody = x2apic ? UINT32_MAX : 0xff;
 
-    if (ICR_SHORTHAND(icr) >= SHORTHAND_ALL || destination == everybody) {
-        return (Targets){.others = true};
+    if (destination == (x2apic ? UINT32_MAX : 0xff)) {
+        return everybody;
     }
     if ((icr & ICR_LOGICAL) != 0) {
         return logical_targets(vcpu, destination);
@@ -340,86 +423,136 @@ static Targets targets_of(const X86VCpu *vcpu, uint64_t icr)
     return (Targets){.target_cpu = destination, .target_list = 1};
 }
 
-// Takes the sender out; true when it was one.
-static bool take_self(const X86VCpu *vcpu, uint64_t icr, Targets *targets)
+// The sender is never in the list.
+static Targets targets_of(const X86VCpu *vcpu, uint64_t icr)
 {
-    const uint64_t distance = vcpu->env.vcpu_id - targets->target_cpu;
+    Targets targets;
+    uint64_t distance;
 
-    if (targets->others) {
-        return ICR_SHORTHAND(icr) != SHORTHAND_OTHERS;
+    switch (ICR_SHORTHAND(icr)) {
+    case SHORTHAND_SELF: return (Targets){.self = true};
+    case SHORTHAND_ALL: return everybody;
+    case SHORTHAND_OTHERS: return (Targets){.others = true};
+    default: break;
     }
-    if (distance >= 64 || (targets->target_list >> distance & 1) == 0) {
-        return false;
+    targets = destination_targets(vcpu, icr);
+    distance = vcpu->env.vcpu_id - targets.target_cpu;
+    if (distance < 64 && (targets.target_list >> distance & 1) != 0) {
+        targets.target_list &= ~X86_BIT(distance);
+        targets.self = true;
     }
-    targets->target_list &= ~X86_BIT(distance);
-    return true;
+    return targets;
 }
 
-// The processor that takes a message of lowest priority is the first of them.
-static void keep_first(Targets *targets)
+// The processor that takes a message of lowest priority: the sender when it is one of them, else the
+// first.
+static Targets lowest_of(const X86VCpu *vcpu, Targets targets)
 {
-    targets->target_list &= -targets->target_list;
+    if (targets.self) {
+        return (Targets){.self = true};
+    }
+    if (targets.others) {
+        return (Targets){.target_cpu = vcpu->env.vcpu_id == 0 ? 1 : 0, .target_list = 1};
+    }
+    targets.target_list &= -targets.target_list;
+    return targets;
 }
 
-static X86Next exit_startup(const Targets *targets, uint8_t vector, AxVCpuExit *exit)
+static bool has_others(const Targets *targets)
 {
-    *exit = (AxVCpuExit){
-        .reason = AX_EXIT_CPU_UP,
-        .cpu_up = {.target_cpu = targets->target_cpu + ax_lowest_bit(targets->target_list),
-                   .entry = ax_gpa((uint64_t)vector << 12),
-                   .arg = vector},
-    };
-    return X86_LEAVE;
+    return targets->others || targets->target_list != 0;
 }
 
-static X86Next exit_ipi(const Targets *targets, uint32_t vector, AxVCpuExit *exit)
+static X86Next exit_ipi(const Targets *targets, AxIpiKind kind, uint32_t vector, AxVCpuExit *exit)
 {
     *exit = (AxVCpuExit){
         .reason = AX_EXIT_SEND_IPI,
         .ipi = {.target_cpu = targets->target_cpu,
                 .target_list = targets->target_list,
+                .kind = kind,
                 .vector = vector,
                 .to_all = targets->others},
     };
     return X86_LEAVE;
 }
 
-// INIT has nothing to do: processors that wait for a start-up message are off.
-static X86Next send_to_others(const Targets *targets, uint64_t icr, AxVCpuExit *exit)
+static X86Next send_fixed(X86VCpu *vcpu, uint64_t icr, Targets targets, AxVCpuExit *exit)
 {
-    if (!targets->others && targets->target_list == 0) {
+    const uint8_t vector = ICR_VECTOR(icr);
+
+    if (vector < X86_IRQ_FIRST) {
+        report_error(vcpu, ESR_SEND_ILLEGAL);
         return X86_RESUME;
     }
-    if (is_fixed(icr)) {
-        return exit_ipi(targets, ICR_VECTOR(icr), exit);
+    if (ICR_MODE(icr) == MODE_LOWEST) {
+        targets = lowest_of(vcpu, targets);
     }
-    if (ICR_MODE(icr) == MODE_NMI) {
-        return exit_ipi(targets, IPI_NMI, exit);
+    if (targets.self) {
+        x86_lapic_raise(vcpu, vector);
     }
-    return ICR_MODE(icr) == MODE_SIPI && !targets->others
-               ? exit_startup(targets, ICR_VECTOR(icr), exit)
-               : X86_RESUME;
+    return has_others(&targets) ? exit_ipi(&targets, AX_IPI_INTERRUPT, vector, exit) : X86_RESUME;
 }
 
+static X86Next send_nmi(X86VCpu *vcpu, const Targets *targets, AxVCpuExit *exit)
+{
+    if (targets->self) {
+        vcpu->lapic.nmi_pending = true;
+    }
+    return has_others(targets) ? exit_ipi(targets, AX_IPI_NMI, 0, exit) : X86_RESUME;
+}
+
+// The end of a level is nothing (SDM volume 3, 11.6.1), and no processor resets itself.
+static X86Next send_init(uint64_t icr, const Targets *targets, AxVCpuExit *exit)
+{
+    const bool is_end = (icr & ICR_LEVEL) != 0 && (icr & ICR_ASSERT) == 0;
+
+    return has_others(targets) && !is_end ? exit_ipi(targets, AX_IPI_INIT, 0, exit) : X86_RESUME;
+}
+
+// Everybody else: those of the first 64 that are not there are refused one by one.
+static X86Next send_startup(X86VCpu *vcpu, uint8_t vector, const Targets *targets, AxVCpuExit *exit)
+{
+    X86Lapic *lapic = &vcpu->lapic;
+
+    lapic->startup_cpu = targets->target_cpu;
+    lapic->startup_list = targets->target_list;
+    lapic->startup_vector = vector;
+    if (targets->others) {
+        lapic->startup_cpu = 0;
+        lapic->startup_list = UINT64_MAX;
+        lapic->startup_list &= vcpu->env.vcpu_id < 64 ? ~X86_BIT(vcpu->env.vcpu_id) : UINT64_MAX;
+    }
+    return lapic->startup_list != 0 ? x86_lapic_startup(vcpu, exit) : X86_RESUME;
+}
+
+X86Next x86_lapic_startup(X86VCpu *vcpu, AxVCpuExit *exit)
+{
+    X86Lapic *lapic = &vcpu->lapic;
+
+    *exit = (AxVCpuExit){
+        .reason = AX_EXIT_CPU_UP,
+        .cpu_up = {.target_cpu = lapic->startup_cpu + ax_lowest_bit(lapic->startup_list),
+                   .entry = ax_gpa((uint64_t)lapic->startup_vector << 12),
+                   .arg = lapic->startup_vector},
+    };
+    lapic->startup_list &= lapic->startup_list - 1;
+    vcpu->due = lapic->startup_list != 0 ? X86_DUE_STARTUP : X86_DUE_NONE;
+    return X86_LEAVE;
+}
+
+// There is no system management here, and the reserved modes are none.
 static X86Next send(X86VCpu *vcpu, uint64_t icr, AxVCpuExit *exit)
 {
-    Targets targets = targets_of(vcpu, icr);
+    const Targets targets = targets_of(vcpu, icr);
 
-    if (is_fixed(icr) && ICR_VECTOR(icr) < X86_IRQ_FIRST) {
-        vcpu->lapic.esr |= (uint32_t)ESR_ILLEGAL_VECTOR;
-        return X86_RESUME;
+    switch (ICR_MODE(icr)) {
+    case MODE_FIXED:
+    case MODE_LOWEST: return send_fixed(vcpu, icr, targets, exit);
+    case MODE_NMI: return send_nmi(vcpu, &targets, exit);
+    case MODE_INIT: return send_init(icr, &targets, exit);
+    case MODE_SIPI: return send_startup(vcpu, ICR_VECTOR(icr), &targets, exit);
+    default: return X86_RESUME;
     }
-    if (ICR_SHORTHAND(icr) == SHORTHAND_SELF) {
-        send_to_self(vcpu, icr);
-        return X86_RESUME;
-    }
-    if (ICR_MODE(icr) == MODE_LOWEST && !targets.others) {
-        keep_first(&targets);
-    }
-    if (take_self(vcpu, icr, &targets)) {
-        send_to_self(vcpu, icr);
-    }
-    return send_to_others(&targets, icr, exit);
 }
 
 // ---- registers ----
@@ -488,7 +621,7 @@ bool x86_lapic_read(X86VCpu *vcpu, uint32_t offset, uint64_t *value)
     case REG_LDR: *value = ldr(vcpu); return true;
     case REG_DFR: *value = lapic->dfr; return !x86_lapic_is_x2apic(vcpu);
     case REG_SVR: *value = lapic->svr; return true;
-    case REG_ESR: *value = lapic->esr; return true;
+    case REG_ESR: *value = lapic->esr[0]; return true;
     case REG_ICR:
         *value = x86_lapic_is_x2apic(vcpu) ? lapic->icr : (uint32_t)lapic->icr;
         return true;
@@ -545,6 +678,25 @@ static void write_tpr(X86VCpu *vcpu, uint32_t value)
     vcpu->vendor->set_tpr(vcpu, (uint8_t)value);
 }
 
+static void write_esr(X86VCpu *vcpu)
+{
+    vcpu->lapic.esr[0] = vcpu->lapic.esr[1];
+    vcpu->lapic.esr[1] = 0;
+}
+
+static bool write_self_ipi(X86VCpu *vcpu, uint32_t value)
+{
+    if (!x86_lapic_is_x2apic(vcpu) || value > UINT8_MAX) {
+        return false;
+    }
+    if (value < X86_IRQ_FIRST) {
+        report_error(vcpu, ESR_SEND_ILLEGAL);
+    } else {
+        x86_lapic_raise(vcpu, (uint8_t)value);
+    }
+    return true;
+}
+
 static X86Next write_icr(X86VCpu *vcpu, uint64_t value, AxVCpuExit *exit)
 {
     X86Lapic *lapic = &vcpu->lapic;
@@ -593,9 +745,9 @@ bool x86_lapic_write(X86VCpu *vcpu, uint32_t offset, uint64_t value, AxVCpuExit 
     case REG_DFR:
     case REG_ICR_HIGH: return write_ids(vcpu, offset, low);
     case REG_SVR: write_svr(vcpu, low); return true;
-    case REG_ESR: vcpu->lapic.esr = 0; return true;
+    case REG_ESR: write_esr(vcpu); return true;
     case REG_ICR: *next = write_icr(vcpu, value, exit); return true;
-    case REG_SELF_IPI: x86_lapic_raise(vcpu, (uint8_t)low); return x86_lapic_is_x2apic(vcpu);
+    case REG_SELF_IPI: return write_self_ipi(vcpu, low);
     default: return write_banks(vcpu, offset, low);
     }
 }
@@ -635,7 +787,8 @@ AxIrqState x86_interrupt_state(const void *arch, uint32_t irq)
 bool x86_interrupt_wakeup_pending(const X86VCpu *vcpu)
 {
     const uint8_t vector = candidate(vcpu);
+    const bool has_interrupt = has_extint(vcpu) || (vector != 0 && is_above_ppr(vcpu, vector));
 
-    return vcpu->lapic.nmi_pending || vcpu->event.valid ||
-           (vector != 0 && is_above_ppr(vcpu, vector));
+    return vcpu->event.valid || (vcpu->lapic.nmi_pending && !vcpu->lapic.nmi_blocked) ||
+           (has_interrupt && (vcpu->regs.rflags & RFLAGS_IF) != 0);
 }

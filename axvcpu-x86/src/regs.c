@@ -148,6 +148,23 @@ static AxError set_apic_base(X86VCpu *vcpu, uint32_t n, uint64_t value)
     return x86_set_apic_base(vcpu, value) ? AX_OK : AX_EINVAL;
 }
 
+static AxError get_activity(const X86VCpu *vcpu, uint32_t n, uint64_t *value)
+{
+    (void)n;
+    *value = vcpu->activity;
+    return AX_OK;
+}
+
+static AxError set_activity(X86VCpu *vcpu, uint32_t n, uint64_t value)
+{
+    (void)n;
+    if (value >= X86_ACTIVITY_COUNT) {
+        return AX_EINVAL;
+    }
+    vcpu->activity = (uint8_t)value;
+    return AX_OK;
+}
+
 static AxError get_dr(const X86VCpu *vcpu, uint32_t n, uint64_t *value)
 {
     uint64_t dr[4];
@@ -226,6 +243,7 @@ static const Bank banks[] = {
     {X86_REG_XCR0, 1, get_xcr0, set_xcr0},
     {X86_REG_TSC_OFFSET, 1, get_tsc_offset, set_tsc_offset},
     {X86_REG_APIC_BASE, 1, get_apic_base, set_apic_base},
+    {X86_REG_ACTIVITY, 1, get_activity, set_activity},
     {X86_REG_DR(0), 4, get_dr, set_dr},
     {X86_REG_FIELD(0), X86_FIELD_COUNT, get_field, set_field},
     {X86_REG_APIC(0), X86_APIC_REG_COUNT, x86_apic_get, x86_apic_set},
@@ -270,6 +288,7 @@ const AxRegId x86_reg_ids[] = {
     X86_REG_XCR0,
     X86_REG_TSC_OFFSET,
     X86_REG_APIC_BASE,
+    X86_REG_ACTIVITY,
     IDS_4(X86_REG_DR, 0),
     X86_FIELDS(ID_FIELD) // each with its comma
     IDS_16(X86_REG_APIC, 0),
@@ -280,6 +299,7 @@ const AxRegId x86_reg_ids[] = {
     X86_REG_APIC(26),
     X86_REG_APIC(27),
     X86_REG_APIC(28),
+    X86_REG_APIC(29),
     IDS_32(X86_REG_FP, 0),
     IDS_32(X86_REG_FP, 32),
     IDS_32(X86_REG_FP, 64),

@@ -30,24 +30,40 @@ static bool leave(AxVCpuExit *exit, AxVCpuExitReason reason)
     return false;
 }
 
+// HLT ends with what is delivered, and with nothing else: whoever woke the vCPU for less runs it in
+// vain.
+static X86_RARE bool activate(X86VCpu *vcpu, AxVCpuExit *exit)
+{
+    if (vcpu->activity == X86_HALTED && vcpu->event.valid) {
+        vcpu->activity = X86_ACTIVE;
+        return true;
+    }
+    (void)x86_exit_inactive(vcpu, exit);
+    return false;
+}
+
 // Ordered by what the guest would see first: an exception is taken before an interrupt. False when
 // *exit says why the guest is not entered.
 static bool prepare_entry(X86VCpu *vcpu, AxVCpuExit *exit)
 {
     const uint32_t summary = axvcpu_events_take_summary(vcpu->env.events);
+    bool is_ready;
 
     if ((summary & (AX_EVENT_EXCEPTION | AX_EVENT_FENCE | AX_EVENT_NMI)) != 0) {
         take_rare_events(vcpu, summary);
-    }
-    if (vcpu->shutdown) {
-        return leave(exit, AX_EXIT_TRIPLE_FAULT);
     }
     if (x86_vmid_is_stale(vcpu)) {
         x86_vmid_flush(vcpu);
     }
     x86_timer_enter(vcpu);
-    x86_interrupt_enter(vcpu, summary);
-    return (summary & AX_EVENT_KICK) == 0 || leave(exit, AX_EXIT_NOTHING);
+    is_ready = x86_interrupt_enter(vcpu, summary);
+    if ((summary & AX_EVENT_KICK) != 0) {
+        return leave(exit, AX_EXIT_NOTHING);
+    }
+    if (!is_ready) {
+        return leave(exit, AX_EXIT_INTERRUPT_ACKNOWLEDGE);
+    }
+    return vcpu->activity == X86_ACTIVE || activate(vcpu, exit);
 }
 
 // Those of software are not repeated: RIP still stands on the instruction.
@@ -71,13 +87,23 @@ static void run_guest(X86VCpu *vcpu, AxVCpuExit *exit)
     } while (x86_handle(vcpu, exit) == X86_RESUME);
 }
 
+// The instruction that left before has more to do.
+static X86_RARE void finish(X86VCpu *vcpu, AxVCpuExit *exit)
+{
+    if (vcpu->due == X86_DUE_MMIO_WRITE) {
+        (void)x86_resume_mmio(vcpu, exit);
+    } else {
+        (void)x86_lapic_startup(vcpu, exit);
+    }
+}
+
 AxError x86_run(void *arch, AxVCpuExit *exit)
 {
     X86VCpu *vcpu = arch;
     uint64_t flags;
 
-    if (vcpu->mmio_write_due) {
-        (void)x86_resume_mmio(vcpu, exit);
+    if (vcpu->due != X86_DUE_NONE) {
+        finish(vcpu, exit);
         return AX_OK;
     }
     flags = x86_irq_mask();

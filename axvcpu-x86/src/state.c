@@ -70,7 +70,7 @@ void x86_state_reset(X86VCpu *vcpu)
     memset(vcpu->dr, 0, sizeof(vcpu->dr));
     vcpu->event = (X86Event){0};
     vcpu->shadow = false;
-    vcpu->shutdown = false;
+    vcpu->activity = X86_ACTIVE;
     x86_write(vcpu, X86_FIELD_CR0, RESET_CR0);
     x86_write(vcpu, X86_FIELD_PAT, PAT_RESET);
     x86_write(vcpu, X86_FIELD_DR6, DR6_RESET);

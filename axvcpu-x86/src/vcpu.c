@@ -15,7 +15,7 @@ static AxError reset(void *arch)
     vcpu->ept = NULL;
     vcpu->trap_wait = false;
     vcpu->exit = (X86Exit){0};
-    vcpu->mmio_write_due = false;
+    vcpu->due = X86_DUE_NONE;
     vcpu->vendor->reset(vcpu);
     x86_state_reset(vcpu);
     x86_lapic_reset(vcpu);

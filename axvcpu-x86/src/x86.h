@@ -71,12 +71,14 @@ static inline unsigned x86_cpl(const X86VCpu *vcpu)
 AxError x86_get_reg(const void *arch, AxRegId reg, uint64_t *value);
 AxError x86_set_reg(void *arch, AxRegId reg, uint64_t value);
 extern const AxRegId x86_reg_ids[];
-// 16 GPRs, PC, RFLAGS, XCR0, TSC_OFFSET, APIC_BASE, DR0..3, the fields, the local APIC, FP
-#define X86_REG_ID_COUNT (16u + 5u + 4u + X86_FIELD_COUNT + X86_APIC_REG_COUNT + X86_FP_WORDS)
+// 16 GPRs, PC, RFLAGS, XCR0, TSC_OFFSET, APIC_BASE, ACTIVITY, DR0..3, the fields, the local APIC, FP
+#define X86_REG_ID_COUNT (16u + 6u + 4u + X86_FIELD_COUNT + X86_APIC_REG_COUNT + X86_FP_WORDS)
 
 // ---- exit.c: exits by kind, one const table ----
 X86Next x86_handle(X86VCpu *vcpu, AxVCpuExit *exit);
 X86Next x86_exit_unhandled(const X86VCpu *vcpu, AxVCpuExit *exit);
+// IDLE, HALT or TRIPLE_FAULT, by vcpu->activity.
+X86Next x86_exit_inactive(const X86VCpu *vcpu, AxVCpuExit *exit);
 AxError x86_complete_read(void *arch, const AxVCpuExit *exit, uint64_t value);
 AxError x86_complete_write(void *arch, const AxVCpuExit *exit);
 AxError x86_complete_call(void *arch, const AxVCpuExit *exit, AxError result, uint64_t value);
@@ -131,7 +133,7 @@ uint64_t x86_segment_base(const X86VCpu *vcpu, unsigned segment);
 
 // ---- abort.c: nested page faults, MMIO ----
 X86Next x86_handle_nested_fault(X86VCpu *vcpu, AxVCpuExit *exit);
-// run calls it first of all when vcpu->mmio_write_due, before events change anything: fills *exit.
+// X86_DUE_MMIO_WRITE, before events change anything: fills *exit.
 X86Next x86_resume_mmio(X86VCpu *vcpu, AxVCpuExit *exit);
 AxError x86_complete_mmio(X86VCpu *vcpu, const AxVCpuExit *exit, uint64_t value);
 
@@ -153,12 +155,16 @@ AxError x86_inject_exception(X86VCpu *vcpu, const AxException *exception);
 // ---- interrupt.c: the local APIC ----
 #define X86_APIC_PAGE UINT64_C(0xfee00000)
 void x86_lapic_reset(X86VCpu *vcpu);
-// Takes events, delivers what the guest can take now, opens windows for the rest.
-void x86_interrupt_enter(X86VCpu *vcpu, uint32_t summary);
+// Takes events, delivers what the guest can take now, opens windows for the rest. False when the
+// vector must be asked for first.
+bool x86_interrupt_enter(X86VCpu *vcpu, uint32_t summary);
 void x86_interrupt_exit(X86VCpu *vcpu); // once at the end of run
 // An event that was taken from the APIC and could not be delivered goes back.
 void x86_interrupt_put_back(X86VCpu *vcpu, const X86Event *event);
 void x86_lapic_raise(X86VCpu *vcpu, uint8_t vector); // an edge
+void x86_lapic_acknowledged(X86VCpu *vcpu, uint8_t vector);
+// The first or next of several start-up messages, X86_DUE_STARTUP: fills *exit.
+X86Next x86_lapic_startup(X86VCpu *vcpu, AxVCpuExit *exit);
 void x86_nmi_unblock(X86VCpu *vcpu);
 AxIrqState x86_interrupt_state(const void *arch, uint32_t irq);
 bool x86_interrupt_wakeup_pending(const X86VCpu *vcpu);

@@ -187,6 +187,18 @@ static AxError on_interrupt_end(const AxRun *run, const AxVCpuExit *exit)
     return AX_OK;
 }
 
+static AxError on_acknowledge(const AxRun *run, const AxVCpuExit *exit)
+{
+    uint64_t vector = 0;
+
+    (void)exit;
+    if (run->vm->machine->interrupt_acknowledge(run->vm->machine_state, run->vcpu, &vector) !=
+        AX_OK) {
+        return axvcpu_complete_fault(run->vcpu);
+    }
+    return axvcpu_complete_read(run->vcpu, vector);
+}
+
 static AxError on_interrupt(const AxRun *run, const AxVCpuExit *exit)
 {
     const AxVCpuHal *hal = run->vm->hal;
@@ -231,6 +243,7 @@ static const Treatment treatments[AX_EXIT_COUNT] = {
     [AX_EXIT_CONSOLE_WRITE] = {axvm_on_console_write, RESUME},
     [AX_EXIT_CONSOLE_READ] = {axvm_on_console_read, RESUME},
     [AX_EXIT_INTERRUPT_END] = {on_interrupt_end, RESUME},
+    [AX_EXIT_INTERRUPT_ACKNOWLEDGE] = {on_acknowledge, RESUME},
     [AX_EXIT_INTERRUPT_WINDOW] = {on_none, RETURN},
     [AX_EXIT_EXCEPTION] = {on_none, RETURN},
     [AX_EXIT_DEBUG] = {on_none, RETURN},

@@ -121,9 +121,15 @@ typedef struct X86Exit {
 /*
  * Interrupt numbers of a vCPU: 16 to 255 are vectors of its local APIC. An edge sets IRR; a level
  * sets it again until it is lowered, and the end of its handling leaves as AX_EXIT_INTERRUPT_END.
+ * X86_IRQ_EXTINT, a level, is the INTR output of a pair of 8259s: it reaches the guest through LINT0
+ * in ExtINT mode, or directly while the local APIC is disabled in IA32_APIC_BASE. When the guest can
+ * take it the vCPU leaves with AX_EXIT_INTERRUPT_ACKNOWLEDGE; the answer is the vector that the
+ * 8259s give, refused nothing is delivered. vCPU 0 starts with LINT0 as firmware leaves it (ExtINT,
+ * not masked), the others with all of their LVT masked.
  */
-#define X86_IRQ_FIRST 16u
-#define X86_IRQ_LAST  255u
+#define X86_IRQ_FIRST  16u
+#define X86_IRQ_LAST   255u
+#define X86_IRQ_EXTINT 256u
 
 /* The registers of a local APIC that have bits of their own (SDM volume 3, chapter 11). */
 #define X86_LVT_COUNT 6u
@@ -134,7 +140,7 @@ typedef struct X86Lapic {
     uint32_t ldr;
     uint32_t dfr;
     uint32_t svr;
-    uint32_t esr;
+    uint8_t esr[2]; /* as read, and what the next write to it makes readable */
     uint64_t icr;
     uint32_t lvt[X86_LVT_COUNT];
     uint32_t isr[8];
@@ -142,6 +148,15 @@ typedef struct X86Lapic {
     uint32_t tmr[8];
     bool nmi_pending;
     bool nmi_blocked; /* until IRET */
+    bool intr;        /* the level of X86_IRQ_EXTINT */
+    /* Acknowledged, and not yet delivered. The event that is being delivered is of that sort. */
+    bool extint_due;
+    uint8_t extint_vector;
+    bool extint_in_flight;
+    /* Start-up messages to be handed out, one exit each: processors by bit, and the vector. */
+    uint64_t startup_list;
+    uint64_t startup_cpu;
+    uint8_t startup_vector;
     /* Read by irq_state on other pCPUs, as of the last exit from run: IRR and ISR. */
     _Atomic uint64_t pending[4];
     _Atomic uint64_t active[4];
@@ -173,12 +188,28 @@ typedef enum X86ApicReg {
     X86_APIC_IRR = X86_APIC_ISR + 4,
     X86_APIC_TMR = X86_APIC_IRR + 4,
     X86_APIC_NMI = X86_APIC_TMR + 4, /* bit 0: pending, bit 1: blocked until IRET */
+    X86_APIC_EXTINT,                 /* acknowledged and not delivered: bit 8, and its vector */
     X86_APIC_TIMER_INITIAL,
     X86_APIC_TIMER_DIVIDE,
     X86_APIC_TSC_DEADLINE,
     X86_APIC_TIMER_LEFT, /* ns until it fires, AX_DEADLINE_NONE when it is off */
     X86_APIC_REG_COUNT
 } X86ApicReg;
+
+/* Whether a vCPU runs instructions at all. */
+typedef enum X86Activity {
+    X86_ACTIVE,
+    X86_HALTED,   /* HLT, until something is delivered */
+    X86_SHUTDOWN, /* a triple fault */
+    X86_ACTIVITY_COUNT
+} X86Activity;
+
+/* What the instruction that left has still to do when the guest goes on. */
+typedef enum X86Due {
+    X86_DUE_NONE,
+    X86_DUE_MMIO_WRITE, /* of one that reads and writes */
+    X86_DUE_STARTUP,    /* more start-up messages */
+} X86Due;
 
 struct X86Vendor;
 
@@ -202,8 +233,8 @@ typedef struct X86VCpu {
     X86Event event;          /* to be delivered at the next entry */
     uint8_t instruction[96]; /* whose MMIO access is being completed, as decoded ... */
     uint64_t mmio_value;     /* ... what it read ... */
-    bool mmio_write_due;     /* ... and that it writes next */
-    bool shutdown;           /* a triple fault ends it */
+    uint8_t due;             /* X86Due */
+    uint8_t activity;        /* X86Activity */
     bool shadow;             /* STI or MOV SS: no interrupt after the instruction that left */
     X86Lapic lapic;
     X86VTimer timer;
@@ -224,6 +255,7 @@ const AxEptFormat *x86_ept_format(void);
 #define X86_REG_XCR0         (AX_REG_ARCH + 2u)
 #define X86_REG_TSC_OFFSET   (AX_REG_ARCH + 3u)
 #define X86_REG_APIC_BASE    (AX_REG_ARCH + 4u)
+#define X86_REG_ACTIVITY     (AX_REG_ARCH + 5u)                       /* X86Activity */
 #define X86_REG_DR(n)        (AX_REG_ARCH + 8u + (AxRegId)(n))        /* 0 to 3 */
 #define X86_REG_APIC(n)      (AX_REG_ARCH + 0x100u + (AxRegId)(n))    /* X86ApicReg */
 #define X86_REG_FIELD(field) (AX_REG_ARCH + 0x20u + (AxRegId)(field)) /* X86Field */

@@ -35,7 +35,8 @@
     X(AX_EXIT_EXTERNAL_INTERRUPT, "external-interrupt")                          \
     /* [complete_retry once mapped] RAM that is not mapped, or lacks a right. */ \
     X(AX_EXIT_NESTED_PAGE_FAULT, "nested-page-fault")                            \
-    /* The vCPU stopped for good (x86 HLT with interrupts off). */               \
+    /* It waits with interrupts off (x86 HLT): only an NMI or an INIT of a */    \
+    /* sibling ends that. Until then each run leaves with this again. */         \
     X(AX_EXIT_HALT, "halt")                                                      \
     /* The guest waits for an event (WFI, HLT): block it or just run again. */   \
     X(AX_EXIT_IDLE, "idle")                                                      \
@@ -58,6 +59,9 @@
     X(AX_EXIT_CONSOLE_READ, "console-read")                                      \
     /* The guest ended the handling of `vector`, asked for by the host. */       \
     X(AX_EXIT_INTERRUPT_END, "interrupt-end")                                    \
+    /* [complete_read] The guest takes the interrupt that an interrupt */        \
+    /* controller outside of the CPU holds for it: which one? */                 \
+    X(AX_EXIT_INTERRUPT_ACKNOWLEDGE, "interrupt-acknowledge")                    \
     /* The guest can take an interrupt now, asked for by the host. */            \
     X(AX_EXIT_INTERRUPT_WINDOW, "interrupt-window")                              \
     /* Guest exception or debug event that the host asked to see. */             \
@@ -84,6 +88,14 @@ typedef enum AxCpuPower {
     AX_CPU_OFF,
     AX_CPU_ON_PENDING,
 } AxCpuPower;
+
+/* What AX_EXIT_SEND_IPI brings to its targets. */
+typedef enum AxIpiKind {
+    AX_IPI_INTERRUPT, /* interrupt `vector`: axvcpu_inject_interrupt, an edge */
+    AX_IPI_NMI,       /* axvcpu_inject_nmi */
+    /* x86: switched off at once, like AX_EXIT_CPU_DOWN but from outside, until AX_EXIT_CPU_UP. */
+    AX_IPI_INIT,
+} AxIpiKind;
 
 typedef struct AxVCpuExit {
     AxVCpuExitReason reason;
@@ -143,11 +155,13 @@ typedef struct AxVCpuExit {
         /*
          * Target set: all vCPUs but the sender when `to_all`, the sender when `to_self`, else the
          * CPUs `target_cpu + i` (affinity with Aff0 = i on Arm) for each bit i of `target_list`.
+         * Targets that are off get AX_IPI_INTERRUPT and AX_IPI_NMI no more than the hardware's do.
          */
         struct {
             uint64_t target_cpu;
             uint64_t target_list;
-            uint32_t vector;
+            AxIpiKind kind;
+            uint32_t vector; /* AX_IPI_INTERRUPT */
             bool to_all;
             bool to_self;
         } ipi;

@@ -154,6 +154,7 @@ uint64_t axvcpu_run_time_ns(const AxVCpu *vcpu);
 /*
  * MMIO, port or system-register read: writes the destination with the width and sign of the exit
  * (bits of `value` above the access width are ignored), then advances the program counter.
+ * INTERRUPT_ACKNOWLEDGE: `value` is the vector, which the guest takes at its next entry.
  */
 AX_MUST_CHECK AxError axvcpu_complete_read(AxVCpu *vcpu, uint64_t value);
 /* MMIO, port or system-register write: advances the program counter. */

@@ -75,6 +75,11 @@ typedef struct AxMachineOps {
     AxError (*send_ipi)(void *state, AxVCpu *sender, const AxVCpuExit *exit);
     /* AX_EXIT_INTERRUPT_END of `vcpu`: a level may be sent again. */
     void (*interrupt_end)(void *state, AxVCpu *vcpu, uint64_t vector);
+    /*
+     * AX_EXIT_INTERRUPT_ACKNOWLEDGE of `vcpu`: what its external controller gives. AX_ENOTSUP where
+     * there is none.
+     */
+    AxError (*interrupt_acknowledge)(void *state, AxVCpu *vcpu, uint64_t *vector);
     /* Carries out axvm_poll(). Kicks vCPU 0 when the moment that it returned becomes an earlier one. */
     uint64_t (*poll)(void *state);
     /* A byte typed on the console; false when the device's FIFO is full. Any pCPU. */

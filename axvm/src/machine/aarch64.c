@@ -208,6 +208,7 @@ const AxMachineOps axvm_machine_aarch64 = {
     .vcpu_reset = vcpu_reset,
     .send_ipi = send_ipi,
     .interrupt_end = axvm_board_interrupt_end,
+    .interrupt_acknowledge = axvm_board_interrupt_acknowledge,
     .poll = axvm_board_poll,
     .console_input = console_input,
     .console_take = console_take,

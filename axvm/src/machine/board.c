@@ -94,6 +94,14 @@ void axvm_board_interrupt_end(void *state, AxVCpu *vcpu, uint64_t vector)
     (void)vector;
 }
 
+AxError axvm_board_interrupt_acknowledge(void *state, AxVCpu *vcpu, uint64_t *vector)
+{
+    (void)state;
+    (void)vcpu;
+    (void)vector;
+    return AX_ENOTSUP;
+}
+
 uint64_t axvm_board_poll(void *state)
 {
     (void)state;

@@ -28,4 +28,5 @@ AX_MUST_CHECK AxError axvm_board_add_scratch(AxVM *vm, AxScratch *scratch, const
 
 AX_MUST_CHECK AxError axvm_board_start(void *state, const AxVM *vm, AxVCpu *vcpu);
 void axvm_board_interrupt_end(void *state, AxVCpu *vcpu, uint64_t vector);
+AX_MUST_CHECK AxError axvm_board_interrupt_acknowledge(void *state, AxVCpu *vcpu, uint64_t *vector);
 uint64_t axvm_board_poll(void *state);

@@ -47,9 +47,8 @@
 // Interrupt of vCPU 0: the 8259s' INTR, at LINT0.
 #define EXTINT_IRQ 256u
 
-// In AX_EXIT_SEND_IPI: no vector of a fixed interrupt is below 16.
+// No vector of a fixed interrupt is below.
 #define FIRST_VECTOR 16u
-#define IPI_NMI      2u
 
 // Nobody tells what time it is: 2000-01-01.
 #define START_DATE UINT64_C(946684800)
@@ -177,6 +176,15 @@ static void interrupt_end(void *state, AxVCpu *vcpu, uint64_t vector)
 
     (void)!axvcpu_set_interrupt_level(vcpu, (uint32_t)vector, false);
     axvm_ioapic_eoi(&board->ioapic, (uint8_t)vector);
+}
+
+static AxError interrupt_acknowledge(void *state, AxVCpu *vcpu, uint64_t *vector)
+{
+    Board *board = state;
+
+    (void)vcpu;
+    *vector = axvm_i8259_acknowledge(&board->pic);
+    return AX_OK;
 }
 
 // ---- time ----
@@ -389,12 +397,12 @@ static bool is_named(const AxVMVCpu *vcpu, const AxVCpu *sender, const AxVCpuExi
     return axvm_is_target(vcpu, exit->ipi.target_cpu, exit->ipi.target_list);
 }
 
-static void send_to(AxVMVCpu *vcpu, uint32_t vector)
+static void send_to(AxVMVCpu *vcpu, const AxVCpuExit *exit)
 {
-    if (vector == IPI_NMI) {
+    if (exit->ipi.kind == AX_IPI_NMI) {
         (void)!axvcpu_inject_nmi(&vcpu->vcpu);
-    } else {
-        (void)!axvcpu_inject_interrupt(&vcpu->vcpu, vector, AX_TRIGGER_EDGE);
+    } else if (exit->ipi.kind == AX_IPI_INTERRUPT) {
+        (void)!axvcpu_inject_interrupt(&vcpu->vcpu, exit->ipi.vector, AX_TRIGGER_EDGE);
     }
 }
 
@@ -410,7 +418,7 @@ static AxError send_ipi(void *state, AxVCpu *sender, const AxVCpuExit *exit)
         AxVMVCpu *target = &board->vm->vcpus[i];
 
         if (is_named(target, sender, exit) && is_on(target)) {
-            send_to(target, exit->ipi.vector);
+            send_to(target, exit);
         }
     }
     return AX_OK;
@@ -446,6 +454,7 @@ const AxMachineOps axvm_machine_x86_64 = {
     .vcpu_reset = vcpu_reset,
     .send_ipi = send_ipi,
     .interrupt_end = interrupt_end,
+    .interrupt_acknowledge = interrupt_acknowledge,
     .poll = poll,
     .console_input = console_input,
     .console_take = console_take,

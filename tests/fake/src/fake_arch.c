@@ -318,6 +318,9 @@ static AxError complete_read(void *arch, const AxVCpuExit *exit, uint64_t value)
     expect(vcpu, is_here(vcpu));
     if (error == AX_OK) {
         vcpu->answer = value;
+    }
+    // A vector is the result of no instruction.
+    if (error == AX_OK && exit->reason != AX_EXIT_INTERRUPT_ACKNOWLEDGE) {
         write_destination(vcpu, exit, value);
         vcpu->regs[REG_PC] += FAKE_INSN_SIZE;
     }

@@ -464,7 +464,7 @@ static void any_exit_code_ends_in_some_way(void **state)
 {
     (void)state;
     for (uint64_t code = 0; code < 0x420; code++) {
-        f.vcpu.shutdown = false;
+        f.vcpu.activity = X86_ACTIVE;
         f.vcpu.event.valid = false;
         f.vcpu.regs.rip = ENTRY;
         (void)fixture_run_exit(&f, code, UINT64_C(0x00100011), ENTRY + 2, 0);

@@ -5,7 +5,12 @@
 #define OFFSET_EOI UINT32_C(0xb0)
 #define OFFSET_LDR UINT32_C(0xd0)
 #define OFFSET_SVR UINT32_C(0xf0)
+#define OFFSET_DFR UINT32_C(0xe0)
+#define OFFSET_ESR UINT32_C(0x280)
 #define OFFSET_ICR UINT32_C(0x300)
+
+#define OFFSET_LVT_LINT0 UINT32_C(0x350)
+#define OFFSET_LVT_ERROR UINT32_C(0x370)
 
 static X86Fixture f;
 static X86Next next;
@@ -189,7 +194,9 @@ static void messages_name_their_targets(void **state)
         {0, 0x80045, 0, 0, true, true},         {0, 0xc0045, 0, 0, true, false},
         {0x0b, 0x00845, 0, 0x0b, false, false}, // logical, without itself ...
         {0x0f, 0x00845, 0, 0x0b, false, true},  // ... and with
-        {0x0b, 0x00945, 0, 0x01, false, false}, // lowest priority
+        {0x0b, 0x00945, 0, 0x01, false, false}, // lowest priority: the first ...
+        {0x0f, 0x00945, 0, 0, false, true},     // ... or who sends it
+        {0, 0x80145, 0, 0, false, true},        {0, 0xc0145, 0, 0x01, false, false},
     };
 
     (void)state;
@@ -203,6 +210,7 @@ static void messages_name_their_targets(void **state)
         assert_int_equal(next, others ? X86_LEAVE : X86_RESUME);
         if (others) {
             assert_int_equal(f.exit.reason, AX_EXIT_SEND_IPI);
+            assert_int_equal(f.exit.ipi.kind, AX_IPI_INTERRUPT);
             assert_int_equal(f.exit.ipi.vector, 0x45);
             assert_int_equal(f.exit.ipi.to_all, cases[i].to_all);
             assert_int_equal(f.exit.ipi.target_list, cases[i].target_list);
@@ -211,12 +219,235 @@ static void messages_name_their_targets(void **state)
     }
 }
 
+static void clusters_of_xapic_have_four_members(void **state)
+{
+    (void)state;
+    write(OFFSET_DFR, 0);
+    write(OFFSET_ICR + 0x10, UINT64_C(0x35) << 24);
+    write(OFFSET_ICR, 0x845);
+    assert_int_equal(f.exit.ipi.target_cpu, 12);
+    assert_int_equal(f.exit.ipi.target_list, 5);
+    write(OFFSET_ICR + 0x10, UINT64_C(0xf1) << 24);
+    write(OFFSET_ICR, 0x845);
+    assert_true(f.exit.ipi.to_all);
+}
+
+static void each_mode_of_delivery_has_its_kind(void **state)
+{
+    static const struct {
+        uint32_t low;
+        bool leaves;
+        AxIpiKind kind;
+        bool nmi;
+    } cases[] = {
+        {0x00400, true, AX_IPI_NMI, false},   {0x80400, true, AX_IPI_NMI, true},
+        {0x40400, false, AX_IPI_NMI, true},   {0x04500, true, AX_IPI_INIT, false},
+        {0x0c500, true, AX_IPI_INIT, false},  // level, asserted ...
+        {0x08500, false, AX_IPI_INIT, false}, // ... and its end
+        {0xc4500, true, AX_IPI_INIT, false},  {0x44500, false, AX_IPI_INIT, false},
+        {0x00200, false, 0, false}, // SMI, and what is reserved
+        {0x00345, false, 0, false},           {0x00745, false, 0, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        f.vcpu.lapic.nmi_pending = false;
+        write(OFFSET_ICR + 0x10, UINT64_C(3) << 24);
+        write(OFFSET_ICR, cases[i].low);
+        assert_int_equal(next, cases[i].leaves ? X86_LEAVE : X86_RESUME);
+        assert_int_equal(f.vcpu.lapic.nmi_pending, cases[i].nmi);
+        if (cases[i].leaves) {
+            assert_int_equal(f.exit.reason, AX_EXIT_SEND_IPI);
+            assert_int_equal(f.exit.ipi.kind, cases[i].kind);
+        }
+    }
+}
+
+static void an_illegal_vector_is_an_error(void **state)
+{
+    (void)state;
+    write(OFFSET_LVT_ERROR, 0x50);
+    write(OFFSET_ICR, 0x4000f);
+    assert_int_equal(next, X86_RESUME);
+    assert_int_equal(read(OFFSET_ESR), 0);
+    write(OFFSET_ESR, 0);
+    assert_int_equal(read(OFFSET_ESR), 0x20);
+    write(OFFSET_ESR, 0);
+    assert_int_equal(read(OFFSET_ESR), 0);
+    assert_int_equal(delivered(), EVENT_VALID | 0x50);
+}
+
+static void startup_messages_leave_one_by_one(void **state)
+{
+    static const uint64_t cpus[] = {0, 1, 3};
+    size_t i = 0;
+
+    (void)state;
+    write(OFFSET_ICR + 0x10, UINT64_C(0x0f) << 24);
+    write(OFFSET_ICR, 0x0e10); // logical
+    for (;;) {
+        assert_int_equal(f.exit.reason, AX_EXIT_CPU_UP);
+        assert_int_equal(f.exit.cpu_up.target_cpu, cpus[i]);
+        assert_int_equal(f.exit.cpu_up.arg, 0x10);
+        if (++i == COUNT(cpus)) {
+            break;
+        }
+        assert_int_equal(x86_vcpu_ops.complete_call(&f.vcpu, &f.exit, AX_EINVAL, 0), AX_OK);
+        assert_int_equal(x86_vcpu_ops.run(&f.vcpu, &f.exit), AX_OK);
+    }
+    assert_int_equal(fixture_run_halt(&f), AX_EXIT_IDLE);
+}
+
+static void a_startup_message_to_all_others_names_the_first_64(void **state)
+{
+    uint64_t named = 0;
+
+    (void)state;
+    write(OFFSET_ICR, 0xc4610);
+    while (f.exit.reason == AX_EXIT_CPU_UP) {
+        named |= X86_BIT(f.exit.cpu_up.target_cpu);
+        (void)fixture_run_halt(&f);
+    }
+    assert_int_equal(named, ~X86_BIT(2));
+}
+
+// ---- the 8259's line ----
+
+static void extint(bool high)
+{
+    assert_int_equal(axvcpu_events_set_level(&f.events, X86_IRQ_EXTINT, high), AX_OK);
+}
+
+static void the_line_of_the_8259_asks_for_its_vector(void **state)
+{
+    (void)state;
+    write(OFFSET_LVT_LINT0, 0x700);
+    extint(true);
+    assert_int_equal(fixture_run_halt(&f), AX_EXIT_INTERRUPT_ACKNOWLEDGE);
+    assert_int_equal(scripted.entries, 0);
+    extint(false);
+    assert_int_equal(x86_vcpu_ops.complete_read(&f.vcpu, &f.exit, 0x08), AX_OK);
+    assert_int_equal(delivered(), EVENT_VALID | 0x08);
+    assert_false(x86_interrupt_state(&f.vcpu, 0x08).active);
+    assert_int_equal(delivered(), 0);
+}
+
+static void a_refused_acknowledge_delivers_nothing(void **state)
+{
+    (void)state;
+    write(OFFSET_LVT_LINT0, 0x700);
+    extint(true);
+    assert_int_equal(fixture_run_halt(&f), AX_EXIT_INTERRUPT_ACKNOWLEDGE);
+    extint(false);
+    assert_int_equal(x86_vcpu_ops.complete_fault(&f.vcpu, &f.exit), AX_OK);
+    assert_int_equal(delivered(), 0);
+}
+
+static void the_8259_waits_for_a_guest_that_takes_interrupts(void **state)
+{
+    (void)state;
+    write(OFFSET_LVT_LINT0, 0x700);
+    write(OFFSET_TPR, 0xf0); // does not matter
+    f.vcpu.regs.rflags &= ~RFLAGS_IF;
+    extint(true);
+    assert_int_equal(fixture_run_halt(&f), AX_EXIT_HALT);
+    assert_true((fixture_vmcb(&f)->intercept_1 & INTERCEPT_VINTR) != 0);
+    f.vcpu.regs.rflags |= RFLAGS_IF;
+    assert_int_equal(fixture_run_halt(&f), AX_EXIT_INTERRUPT_ACKNOWLEDGE);
+}
+
+static void the_8259_reaches_the_guest_through_lint0_or_past_a_disabled_apic(void **state)
+{
+    static const struct {
+        uint32_t lint0;
+        bool enabled;
+        bool reaches;
+    } cases[] = {
+        {0x00700, true, true},  {0x10700, true, false}, {0x00400, true, false},
+        {0x10700, false, true}, {0x10000, false, true}, {0x00031, true, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        write(OFFSET_LVT_LINT0, cases[i].lint0);
+        f.vcpu.lapic.base = X86_APIC_PAGE | (cases[i].enabled ? 0x800 : 0);
+        extint(true);
+        assert_int_equal(fixture_run_halt(&f),
+                         cases[i].reaches ? AX_EXIT_INTERRUPT_ACKNOWLEDGE : AX_EXIT_IDLE);
+        extint(false);
+    }
+}
+
+static void firmware_leaves_the_first_processor_a_virtual_wire(void **state)
+{
+    (void)state;
+    f.vcpu.env.vcpu_id = 0;
+    x86_lapic_reset(&f.vcpu);
+    assert_int_equal(read(OFFSET_LVT_LINT0), 0x700);
+    f.vcpu.env.vcpu_id = 2;
+    x86_lapic_reset(&f.vcpu);
+    assert_int_equal(read(OFFSET_LVT_LINT0), 0x10000);
+}
+
+// The fault of what was to be delivered at the same time comes first, and the vector is not asked for
+// again.
+static void an_acknowledged_vector_is_not_lost(void **state)
+{
+    (void)state;
+    x86_lapic_acknowledged(&f.vcpu, 0x33);
+    x86_inject_gp(&f.vcpu);
+    assert_int_equal(delivered() & EVENT_VECTOR, VECTOR_GP);
+    assert_true(x86_interrupt_wakeup_pending(&f.vcpu));
+    assert_int_equal(delivered(), EVENT_VALID | 0x33);
+    assert_int_equal(delivered(), 0);
+}
+
+static void a_number_that_is_no_line_is_forgotten(void **state)
+{
+    (void)state;
+    edge(X86_IRQ_EXTINT);
+    edge(1000);
+    assert_int_equal(fixture_run_halt(&f), AX_EXIT_IDLE);
+    assert_false(axvcpu_events_any(&f.events));
+}
+
+// ---- waiting ----
+
+static void a_halted_processor_goes_on_for_an_event_only(void **state)
+{
+    (void)state;
+    assert_int_equal(fixture_run_halt(&f), AX_EXIT_IDLE);
+    scripted.entries = 0;
+    assert_int_equal(x86_vcpu_ops.run(&f.vcpu, &f.exit), AX_OK);
+    assert_int_equal(f.exit.reason, AX_EXIT_IDLE);
+    write(OFFSET_TPR, 0xf0);
+    edge(0x45);
+    assert_int_equal(x86_vcpu_ops.run(&f.vcpu, &f.exit), AX_OK);
+    assert_int_equal(scripted.entries, 0);
+    write(OFFSET_TPR, 0);
+    assert_int_equal(x86_vcpu_ops.run(&f.vcpu, &f.exit), AX_OK);
+    assert_int_equal(scripted.event_seen, EVENT_VALID | 0x45);
+}
+
+static void halted_with_interrupts_off_only_an_nmi_helps(void **state)
+{
+    (void)state;
+    f.vcpu.regs.rflags &= ~RFLAGS_IF;
+    assert_int_equal(fixture_run_halt(&f), AX_EXIT_HALT);
+    edge(0x45);
+    assert_int_equal(x86_vcpu_ops.run(&f.vcpu, &f.exit), AX_OK);
+    assert_int_equal(f.exit.reason, AX_EXIT_HALT);
+    assert_false(x86_vcpu_ops.wakeup_pending(&f.vcpu));
+    axvcpu_events_post_nmi(&f.events);
+    scripted.entries = 0;
+    assert_int_equal(x86_vcpu_ops.run(&f.vcpu, &f.exit), AX_OK);
+    assert_int_equal(scripted.event_seen, EVENT_VALID | UINT64_C(2) << 8 | 2);
+}
+
 static void a_startup_message_switches_a_processor_on(void **state)
 {
     (void)state;
     write(OFFSET_ICR + 0x10, UINT64_C(3) << 24);
-    write(OFFSET_ICR, 0x4500); // INIT
-    assert_int_equal(next, X86_RESUME);
     write(OFFSET_ICR, 0x469a);
     assert_int_equal(next, X86_LEAVE);
     assert_int_equal(f.exit.reason, AX_EXIT_CPU_UP);
@@ -273,6 +504,20 @@ int main(void)
         TEST(a_disabled_apic_delivers_nothing),
         TEST(an_nmi_waits_for_the_iret_of_the_one_before),
         TEST(messages_name_their_targets),
+        TEST(clusters_of_xapic_have_four_members),
+        TEST(each_mode_of_delivery_has_its_kind),
+        TEST(an_illegal_vector_is_an_error),
+        TEST(startup_messages_leave_one_by_one),
+        TEST(a_startup_message_to_all_others_names_the_first_64),
+        TEST(the_line_of_the_8259_asks_for_its_vector),
+        TEST(a_refused_acknowledge_delivers_nothing),
+        TEST(the_8259_waits_for_a_guest_that_takes_interrupts),
+        TEST(the_8259_reaches_the_guest_through_lint0_or_past_a_disabled_apic),
+        TEST(firmware_leaves_the_first_processor_a_virtual_wire),
+        TEST(an_acknowledged_vector_is_not_lost),
+        TEST(a_number_that_is_no_line_is_forgotten),
+        TEST(a_halted_processor_goes_on_for_an_event_only),
+        TEST(halted_with_interrupts_off_only_an_nmi_helps),
         TEST(a_startup_message_switches_a_processor_on),
         TEST(x2apic_has_wide_ids),
         TEST(any_register_can_be_asked),

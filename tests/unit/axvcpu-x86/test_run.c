@@ -135,7 +135,7 @@ static void a_fault_during_a_delivery_follows_the_table_of_double_faults(void **
         x86_inject(&f.vcpu, cases[i].second, true, 0x18);
         assert_int_equal(f.vcpu.event.vector, cases[i].result);
         assert_int_equal(f.vcpu.event.error_code, cases[i].result == VECTOR_DF ? 0 : 0x18);
-        assert_false(f.vcpu.shutdown);
+        assert_int_equal(f.vcpu.activity, X86_ACTIVE);
     }
 }
 
@@ -218,6 +218,7 @@ static void a_snapshot_carries_the_local_apic(void **state)
     uint64_t value;
 
     (void)state;
+    f.vcpu.regs.rflags |= RFLAGS_IF;
     f.vcpu.lapic.svr = 0x1ff;
     f.vcpu.lapic.lvt[0] = 0x50;
     x86_timer_write(&f.vcpu, LAPIC_TIMER_DIVIDE, 0xb);

@@ -116,7 +116,7 @@ static inline uint64_t fixture_now_ns(void *ctx)
 
 static inline HostPhysAddr fixture_frame(X86Fixture *f)
 {
-    HostPhysAddr frame;
+    HostPhysAddr frame = ax_hpa(0);
 
     assert_int_equal(fixture_alloc(f, 1, 4096, &frame), AX_OK);
     return frame;
@@ -260,6 +260,10 @@ static inline AxVCpuExitReason fixture_run_exit(X86Fixture *f, uint64_t code, ui
     scripted.int_info = int_info;
     scripted.entries = 0;
     scripted.event_seen = 0;
+    // Whatever a HLT before it waited for.
+    if (f->vcpu.activity == X86_HALTED) {
+        f->vcpu.activity = X86_ACTIVE;
+    }
     x86_sim.guest = fixture_guest;
     assert_int_equal(x86_vcpu_ops.run(&f->vcpu, &f->exit), AX_OK);
     return f->exit.reason;

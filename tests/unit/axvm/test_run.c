@@ -515,6 +515,20 @@ static void the_machine_hears_of_interrupts_that_end(void **state)
     assert_ptr_equal(machine_of(&fx.vm)->ended_by, axvm_vcpu(&fx.vm, 0));
 }
 
+static void an_acknowledge_is_answered_by_the_machine(void **state)
+{
+    const AxVCpuExit exit = {.reason = AX_EXIT_INTERRUPT_ACKNOWLEDGE};
+
+    (void)state;
+    run_exit(exit);
+    assert_int_equal(machine_of(&fx.vm)->acknowledges, 1);
+    assert_int_equal(fake(0)->calls[FAKE_COMPLETE_READ], 1);
+    assert_int_equal(fake(0)->answer, 0x30);
+    machine_of(&fx.vm)->refuses_acknowledges = true;
+    run_exit(exit);
+    assert_int_equal(fake(0)->calls[FAKE_COMPLETE_FAULT], 1);
+}
+
 // ---- what the host sees ----
 
 static void host_interrupts_are_serviced_then_seen(void **state)
@@ -786,6 +800,7 @@ int main(void)
         RUN_TEST(a_second_life_that_cannot_begin_ends_the_vm),
         RUN_TEST(interrupts_between_vcpus_go_to_the_machine),
         RUN_TEST(the_machine_hears_of_interrupts_that_end),
+        RUN_TEST(an_acknowledge_is_answered_by_the_machine),
         RUN_TEST(host_interrupts_are_serviced_then_seen),
         RUN_TEST(each_kind_comes_back_as_documented),
         RUN_TEST(a_backend_that_fails_ends_the_vm),

@@ -35,6 +35,7 @@ static void incomplete_parameters_are_refused(void **state)
     WITHOUT(vcpu_reset);
     WITHOUT(send_ipi);
     WITHOUT(interrupt_end);
+    WITHOUT(interrupt_acknowledge);
     WITHOUT(poll);
     WITHOUT(console_input);
     WITHOUT(console_take);

@@ -37,6 +37,8 @@ typedef struct TestMachine {
     uint32_t ends; /* of interrupts */
     uint64_t last_end;
     const AxVCpu *ended_by;
+    uint32_t acknowledges;
+    bool refuses_acknowledges;
     uint8_t typed;
 } TestMachine;
 
@@ -164,6 +166,16 @@ static void machine_interrupt_end(void *state, AxVCpu *vcpu, uint64_t vector)
     self->ended_by = vcpu;
 }
 
+static AxError machine_interrupt_acknowledge(void *state, AxVCpu *vcpu, uint64_t *vector)
+{
+    TestMachine *self = state;
+
+    self->acknowledges++;
+    assert_ptr_equal(vcpu, axvm_vcpu(self->vm, 0));
+    *vector = 0x30;
+    return self->refuses_acknowledges ? AX_ENOTSUP : AX_OK;
+}
+
 static uint64_t machine_poll(void *state)
 {
     const TestMachine *self = state;
@@ -221,6 +233,7 @@ static const AxMachineOps test_machine = {
     .vcpu_reset = machine_vcpu_reset,
     .send_ipi = machine_send_ipi,
     .interrupt_end = machine_interrupt_end,
+    .interrupt_acknowledge = machine_interrupt_acknowledge,
     .poll = machine_poll,
     .console_input = machine_console_input,
     .console_take = machine_console_take,
