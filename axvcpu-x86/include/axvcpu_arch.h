@@ -55,6 +55,7 @@ static inline SetupConfig axvcpu_arch_setup_config(bool trap_wait)
 }
 
 /* What the machine's description says of CPUs: on this architecture guests ask CPUID. AX_ENOTSUP. */
+// NOLINTNEXTLINE(readability-non-const-parameter): others write it
 AX_MUST_CHECK static inline AxError axvcpu_arch_guest_isa(const char *host, char *buffer,
                                                           size_t room)
 {

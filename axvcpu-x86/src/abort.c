@@ -35,10 +35,9 @@ static uint64_t register_value(const X86VCpu *vcpu, const X86Instruction *in)
 
 static void set_register(X86VCpu *vcpu, const X86Instruction *in, uint64_t value)
 {
-    uint64_t *gpr = &vcpu->regs.gpr[in->reg % 16];
-
     if (in->reg_high) {
-        gpr = &vcpu->regs.gpr[in->reg % 4];
+        uint64_t *gpr = &vcpu->regs.gpr[in->reg % 4];
+
         *gpr = (*gpr & ~UINT64_C(0xff00)) | (value & 0xff) << 8;
         return;
     }

@@ -33,7 +33,7 @@ def run_prompt(arch, image):
         stop_autoboot(console)
         type_command(console, "version", BANNER)
         type_command(console, "bdinfo", r"^-> start += 0x0*80000000$")
-        type_command(console, "sbi", r"^SBI 2\.0")
+        type_command(console, "sbi", r"^SBI 2\.0Unknown implementation ID 33554432$")
         console.send("reset\n")
         stop_autoboot(console)
         console.send("poweroff\n")

@@ -84,7 +84,7 @@ static uint8_t stack_of_fault(uint32_t vector)
 static void set_gates(void)
 {
     for (uint32_t i = 0; i < FAULTS; i++) {
-        set_gate(i, (uintptr_t)fault_vectors + FAULT_SIZE * i, stack_of_fault(i));
+        set_gate(i, (uintptr_t)fault_vectors + (uintptr_t)FAULT_SIZE * i, stack_of_fault(i));
     }
     set_gate(VECTOR_UART, (uintptr_t)irq_vector_uart, 0);
     set_gate(VECTOR_TIMER, (uintptr_t)irq_vector_timer, 0);

@@ -5,4 +5,4 @@
 #include "acpi.h"
 
 /* How ACPI powers off; its registers are mapped. */
-void exit_use_acpi(const AcpiInfo *acpi);
+void exit_use_acpi(const AcpiInfo *info);
