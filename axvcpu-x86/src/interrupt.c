@@ -756,7 +756,7 @@ bool x86_lapic_write(X86VCpu *vcpu, uint32_t offset, uint64_t value, AxVCpuExit 
 
 static void publish(_Atomic uint64_t *out, const uint32_t *words)
 {
-    for (unsigned i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         atomic_store_explicit(&out[i], (uint64_t)words[2 * i + 1] << 32 | words[2 * i],
                               memory_order_release);
     }
