@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vmx_sim.h"
 
-#include "vmx/vmcs.h"
+#include "vmx/entry_check.h"
 #include "x86.h"
 #include "x86_sim.h"
 
@@ -14,6 +14,8 @@
 // VM-instruction error numbers (SDM volume 3, 31.4).
 #define ERROR_LAUNCH_NOT_CLEAR    UINT64_C(4)
 #define ERROR_RESUME_NOT_LAUNCHED UINT64_C(5)
+#define ERROR_CONTROLS            UINT64_C(7)
+#define ERROR_HOST_STATE          UINT64_C(8)
 #define ERROR_NO_SUCH_FIELD       UINT64_C(12)
 #define ERROR_READ_ONLY_FIELD     UINT64_C(13)
 
@@ -302,6 +304,33 @@ static bool host_state_is_true(const Region *vmcs)
            fields[SLOT_HOST_RIP] == X86_SIM_EXIT_ADDRESS;
 }
 
+static uint64_t read_current(const void *ctx, VmcsField field)
+{
+    (void)ctx;
+    return *x86_sim_field(field);
+}
+
+// False when the guest is not entered. What a good backend finds out before.
+static bool check_entry(bool *entered)
+{
+    VmxView view = {.read = read_current};
+
+    *entered = true;
+    vmx_allowed_read(&view.allowed);
+    if (vmx_entry_problem(&view) == NULL) {
+        return true;
+    }
+    x86_sim.illegal++;
+    if (vmx_control_problem(&view) != NULL || vmx_host_problem(&view) != NULL) {
+        *entered = fail(vmx_control_problem(&view) != NULL ? ERROR_CONTROLS : ERROR_HOST_STATE);
+        return false;
+    }
+    *x86_sim_field(VMCS_EXIT_REASON) = VMX_EXIT_ENTRY_FAILURE_GUEST_STATE |
+                                       EXIT_REASON_ENTRY_FAILURE;
+    *x86_sim_field(VMCS_EXIT_QUALIFICATION) = 0;
+    return false;
+}
+
 // What an exit loads, whatever the controls say (28.5).
 static void load_host(void)
 {
@@ -330,6 +359,7 @@ bool x86_sim_vmx_is_launched(void)
 bool x86_sim_vmx_enter(struct X86GuestRegs *regs, bool resume)
 {
     Region *vmcs = current();
+    bool entered;
 
     x86_sim.entries++;
     if (!x86_sim.vmx.on || vmcs == NULL) {
@@ -340,11 +370,15 @@ bool x86_sim_vmx_enter(struct X86GuestRegs *regs, bool resume)
         return fail(resume ? ERROR_RESUME_NOT_LAUNCHED : ERROR_LAUNCH_NOT_CLEAR);
     }
     x86_sim.illegal += (x86_sim.rflags & RFLAGS_IF) == 0 && host_state_is_true(vmcs) ? 0 : 1;
-    x86_sim.vmx.launches += resume ? 0 : 1;
-    x86_sim.vmx.resumes += resume ? 1 : 0;
-    x86_sim.vmx.guest(regs);
-    leave_guest(vmcs);
-    return true;
+    if (check_entry(&entered)) {
+        x86_sim.vmx.launches += resume ? 0 : 1;
+        x86_sim.vmx.resumes += resume ? 1 : 0;
+        x86_sim.vmx.guest(regs);
+    }
+    if (entered) {
+        leave_guest(vmcs);
+    }
+    return entered;
 }
 
 // ---- the processor ----
