@@ -107,7 +107,7 @@ static AxError set_startup(X86VCpu *vcpu, uint32_t n, uint64_t value)
 static AxError get_xcr0(const X86VCpu *vcpu, uint32_t n, uint64_t *value)
 {
     (void)n;
-    *value = vcpu->xcr0;
+    *value = x86_xcr0(vcpu);
     return AX_OK;
 }
 

@@ -106,8 +106,18 @@ static void save_debug(uint64_t *dr)
     dr[3] = X86_READ(DR3);
 }
 
-// The processor may move no component that XCR0 does not have.
-static void move_fp(const X86VCpu *vcpu, bool load)
+// What the guest has, while it is bound: the emulated processors of QEMU 7.2 carry XSETBV out in spite
+// of its intercept.
+uint64_t x86_xcr0(const X86VCpu *vcpu)
+{
+    if (vcpu->percpu == NULL || !vcpu->percpu->features.has_xsave) {
+        return vcpu->xcr0;
+    }
+    return (X86_READ(XCR0) & vcpu->percpu->features.xcr0) | XCR0_X87;
+}
+
+// The processor may move no component that XCR0 does not have; it is `after` then.
+static void move_fp(const X86VCpu *vcpu, bool load, uint64_t after)
 {
     const X86Features *features = &vcpu->percpu->features;
 
@@ -120,7 +130,7 @@ static void move_fp(const X86VCpu *vcpu, bool load)
         x86_fp_save(fp_image(vcpu), features->xcr0);
     }
     if (features->has_xsave) {
-        X86_WRITE(XCR0, vcpu->xcr0);
+        X86_WRITE(XCR0, after);
     }
 }
 
@@ -137,17 +147,15 @@ void x86_state_load(X86VCpu *vcpu)
     if (vcpu->percpu->features.has_xsave) {
         host->xcr0 = X86_READ(XCR0);
     }
-    move_fp(vcpu, true);
+    move_fp(vcpu, true, vcpu->xcr0);
 }
 
 void x86_state_save(X86VCpu *vcpu)
 {
     const X86Host *host = &vcpu->percpu->host;
 
-    move_fp(vcpu, false);
-    if (vcpu->percpu->features.has_xsave) {
-        X86_WRITE(XCR0, host->xcr0);
-    }
+    vcpu->xcr0 = x86_xcr0(vcpu);
+    move_fp(vcpu, false, host->xcr0);
     save_debug(vcpu->dr);
     load_debug(host->dr);
     X86_WRITE(DR6, host->dr6);
@@ -178,7 +186,7 @@ void x86_debug_set(X86VCpu *vcpu, const uint64_t *dr)
 AxError x86_fp_get(const X86VCpu *vcpu, uint32_t word, uint64_t *value)
 {
     if (vcpu->percpu != NULL) {
-        move_fp(vcpu, false);
+        move_fp(vcpu, false, x86_xcr0(vcpu));
     }
     *value = fp_image(vcpu)[word];
     return AX_OK;
@@ -202,11 +210,11 @@ AxError x86_fp_set(X86VCpu *vcpu, uint32_t word, uint64_t value)
         return AX_EINVAL;
     }
     if (vcpu->percpu != NULL) {
-        move_fp(vcpu, false);
+        move_fp(vcpu, false, x86_xcr0(vcpu));
     }
     fp_image(vcpu)[word] = value;
     if (vcpu->percpu != NULL) {
-        move_fp(vcpu, true);
+        move_fp(vcpu, true, x86_xcr0(vcpu));
     }
     return AX_OK;
 }

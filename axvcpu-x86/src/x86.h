@@ -42,6 +42,7 @@ AxError x86_fp_get(const X86VCpu *vcpu, uint32_t word, uint64_t *value);
 AxError x86_fp_set(X86VCpu *vcpu, uint32_t word, uint64_t value);
 // What XSETBV checks; false for a value that it refuses.
 bool x86_xcr0_is_valid(uint64_t value);
+uint64_t x86_xcr0(const X86VCpu *vcpu);
 void x86_set_xcr0(X86VCpu *vcpu, uint64_t value);
 // Real mode at segment:offset with everything else as after INIT.
 void x86_start_at(X86VCpu *vcpu, uint16_t segment, uint64_t rip);

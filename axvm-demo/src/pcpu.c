@@ -310,7 +310,7 @@ static void answer(Pcpu *pcpu, VCpuRef ref, const AxVCpuExit *exit)
             demo_fail("a vCPU cannot be blocked: %s", axvcpu_error_name(error));
         }
     }
-    if (exit->reason == AX_EXIT_CPU_DOWN) {
+    if (exit->reason == AX_EXIT_CPU_DOWN || exit->reason == AX_EXIT_HALT) {
         release_current(pcpu);
         tell_boot_pcpu(pcpu);
     }

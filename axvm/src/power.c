@@ -74,7 +74,7 @@ static bool all_off(const AxVM *vm)
     return true;
 }
 
-void axvm_power_down(AxVM *vm, AxVMVCpu *self)
+bool axvm_power_halt(AxVM *vm, AxVMVCpu *self)
 {
     bool last;
 
@@ -82,7 +82,12 @@ void axvm_power_down(AxVM *vm, AxVMVCpu *self)
     atomic_store_explicit(&self->power, AX_CPU_OFF, memory_order_release);
     last = all_off(vm);
     ax_unlock(&vm->lock);
-    if (last) {
+    return last;
+}
+
+void axvm_power_down(AxVM *vm, AxVMVCpu *self)
+{
+    if (axvm_power_halt(vm, self)) {
         (void)axvm_end(vm, AX_VM_STOP_POWER_OFF, NULL);
     }
 }

@@ -171,6 +171,17 @@ static AxError on_system_reset(const AxRun *run, const AxVCpuExit *exit)
     return AX_OK;
 }
 
+// Nothing but a start-up message ends it; the last one leaves nobody who could send that.
+static AxError on_halt(const AxRun *run, const AxVCpuExit *exit)
+{
+    if (axvm_power_halt(run->vm, run->self)) {
+        const AxVMFailure failure = {.vcpu = axvcpu_id(run->vcpu), .error = AX_OK, .exit = *exit};
+
+        (void)axvm_end(run->vm, AX_VM_STOP_FAILURE, &failure);
+    }
+    return AX_OK;
+}
+
 // As chipsets do.
 static AxError on_triple_fault(const AxRun *run, const AxVCpuExit *exit)
 {
@@ -230,7 +241,7 @@ static const Treatment treatments[AX_EXIT_COUNT] = {
     [AX_EXIT_IO_WRITE] = {on_io_write, RESUME},
     [AX_EXIT_EXTERNAL_INTERRUPT] = {on_interrupt, RETURN},
     [AX_EXIT_NESTED_PAGE_FAULT] = {on_page_fault, RESUME},
-    [AX_EXIT_HALT] = {on_none, FAILURE},
+    [AX_EXIT_HALT] = {on_halt, RETURN},
     [AX_EXIT_IDLE] = {on_none, RETURN},
     [AX_EXIT_CPU_UP] = {on_cpu_up, RESUME},
     [AX_EXIT_CPU_DOWN] = {on_cpu_down, RETURN},

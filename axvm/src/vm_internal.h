@@ -36,6 +36,8 @@ AX_MUST_CHECK AxError axvm_power_up(AxVM *vm, uint64_t cpu_address, GuestPhysAdd
                                     uint64_t arg);
 AX_MUST_CHECK AxError axvm_power_status(const AxVM *vm, uint64_t cpu_address, uint32_t level,
                                         uint64_t *status);
+/* `self` is off; true when it was the last. */
+bool axvm_power_halt(AxVM *vm, AxVMVCpu *self);
 /* CPU_DOWN of `self`; stops the VM when it was the last. */
 void axvm_power_down(AxVM *vm, AxVMVCpu *self);
 /* On the pCPU that will run it: carries out a power-up that waits. */

@@ -228,11 +228,12 @@ bool axvm_vcpu_runnable(const AxVM *vm, AxVCpuId id);
  *   NOTHING             after a kick, after AX_RUN_EXITS exits, or the VM is not Running any more
  *   IDLE                the vCPU waits: block it, or run it again
  *   CPU_DOWN            it is off; unbind it. The last one that goes off stops the VM (POWER_OFF)
+ *   HALT                it is off, too, but the last one stops the VM by failure
  *   INTERRUPT_WINDOW, EXCEPTION, DEBUG
  *                       only what the host has asked the vCPU for
  *   SYSTEM_DOWN, SYSTEM_RESET, TRIPLE_FAULT
  *                       the VM is Stopped: the guest asked for it (the last is a reset)
- *   HALT, FAIL_ENTRY, UNHANDLED
+ *   FAIL_ENTRY, UNHANDLED
  *                       the VM is Stopped by failure
  *
  * The vCPU stays bound, so that running it again is cheap: axvcpu_unbind before another one takes

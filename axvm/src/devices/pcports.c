@@ -25,7 +25,8 @@
 #define PM1_TIMER        0x0001u
 #define PM1_GLOBAL       0x0020u
 #define PM1_POWER_BUTTON 0x0100u
-#define PM1_ENABLES      (PM1_TIMER | PM1_GLOBAL | PM1_POWER_BUTTON)
+#define PM1_RTC          0x0400u // never happens: Linux wants to enable it all the same
+#define PM1_ENABLES      (PM1_TIMER | PM1_GLOBAL | PM1_POWER_BUTTON | PM1_RTC)
 
 #define CONTROL_SCI_EN    0x01u
 #define CONTROL_BM_RLD    0x02u

@@ -239,6 +239,20 @@ static void a_snapshot_carries_the_local_apic(void **state)
     x86_vcpu_ops.destroy(&other);
 }
 
+static void what_xsetbv_did_without_an_exit_stays_the_guest_s(void **state)
+{
+    uint64_t value = 0;
+
+    (void)state;
+    x86_sim.reg[X86_SIM_XCR0] = 7 | X86_BIT(9); // and a component that nobody offers
+    assert_int_equal(x86_get_reg(&f.vcpu, X86_REG_XCR0, &value), AX_OK);
+    assert_int_equal(value, 7);
+    assert_int_equal(x86_vcpu_ops.unbind(&f.vcpu), AX_OK);
+    assert_int_equal(x86_sim.reg[X86_SIM_XCR0], XCR0_X87);
+    assert_int_equal(x86_vcpu_ops.bind(&f.vcpu, &f.percpu), AX_OK);
+    assert_int_equal(x86_sim.reg[X86_SIM_XCR0], 7);
+}
+
 static void values_that_would_fault_in_the_host_are_refused(void **state)
 {
     static const struct {
@@ -293,6 +307,7 @@ int main(void)
         TEST(nothing_of_one_guest_is_left_for_the_next),
         TEST(every_register_id_takes_back_what_it_gave),
         TEST(a_snapshot_carries_the_local_apic),
+        TEST(what_xsetbv_did_without_an_exit_stays_the_guest_s),
         TEST(values_that_would_fault_in_the_host_are_refused),
     };
 

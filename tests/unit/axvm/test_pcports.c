@@ -13,6 +13,7 @@
 #define TMR     0x0001u
 #define GBL     0x0020u
 #define PWRBTN  0x0100u
+#define RTC     0x0400u
 #define SCI_EN  0x0001u
 #define SLP_EN  0x2000u
 #define TYPE(n) ((uint32_t)(n) << 10)
@@ -244,10 +245,10 @@ static void enables_are_kept_where_there_are_events(void **state)
 {
     (void)state;
     pm_out(ENABLE, 0xffff);
-    assert_int_equal(pm_in(ENABLE), TMR | GBL | PWRBTN);
+    assert_int_equal(pm_in(ENABLE), TMR | GBL | PWRBTN | RTC);
     out(&axvm_pcports_pm_ops, ENABLE, AX_WIDTH_BYTE, 0);
-    assert_int_equal(pm_in(ENABLE), PWRBTN);
-    assert_int_equal(in(&axvm_pcports_pm_ops, STATUS, AX_WIDTH_DWORD), PWRBTN << 16);
+    assert_int_equal(pm_in(ENABLE), PWRBTN | RTC);
+    assert_int_equal(in(&axvm_pcports_pm_ops, STATUS, AX_WIDTH_DWORD), (PWRBTN | RTC) << 16);
     // Both at once.
     axvm_pcports_press_power(&ports);
     assert_true(sci);

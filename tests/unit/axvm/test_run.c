@@ -457,6 +457,23 @@ static void the_last_vcpu_that_goes_off_ends_the_vm(void **state)
     assert_int_equal(axvm_stop_reason(&fx.vm), AX_VM_STOP_POWER_OFF);
 }
 
+static void a_vcpu_that_halts_for_good_leaves_the_others_running(void **state)
+{
+    AxVCpuExitReason reason;
+
+    (void)state;
+    expect_cpu_up(1, RAM + 0x100, AX_OK);
+    assert_true(fake_push_reason(fake(1), AX_EXIT_HALT));
+    assert_error(run_on(1, 1, &reason), AX_OK);
+    assert_int_equal(reason, AX_EXIT_HALT);
+    assert_false(axvm_vcpu_runnable(&fx.vm, 1));
+    expect_status(1, 0, AX_OK, AX_CPU_OFF);
+    push((AxVCpuExit){.reason = AX_EXIT_HALT});
+    run_to(AX_EXIT_HALT);
+    assert_int_equal(axvm_stop_reason(&fx.vm), AX_VM_STOP_FAILURE);
+    assert_int_equal(fx.vm.failure.vcpu, 0);
+}
+
 static void a_vcpu_that_cannot_start_ends_the_vm(void **state)
 {
     static const FakeOp ops[] = {FAKE_SET_ENTRY, FAKE_SET_EPT_ROOT, FAKE_SETUP, FAKE_SET_REG,
@@ -796,6 +813,7 @@ int main(void)
         RUN_TEST(a_vcpu_can_go_off_and_on_again),
         RUN_TEST(a_vcpu_that_is_elsewhere_is_not_touched),
         RUN_TEST(the_last_vcpu_that_goes_off_ends_the_vm),
+        RUN_TEST(a_vcpu_that_halts_for_good_leaves_the_others_running),
         RUN_TEST(a_vcpu_that_cannot_start_ends_the_vm),
         RUN_TEST(a_second_life_that_cannot_begin_ends_the_vm),
         RUN_TEST(interrupts_between_vcpus_go_to_the_machine),
