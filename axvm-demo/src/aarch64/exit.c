@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ending the machine: semihosting tells the emulator a status, PSCI only powers off.
 #include "cpu.h"
-#include "fault.h"
+#include "crash.h"
 #include "firmware.h"
 #include "platform.h"
 
@@ -31,7 +31,7 @@ static void semihosting_exit(bool success)
 {
     const uint64_t block[2] = {ADP_STOPPED_APPLICATION_EXIT, success ? 0 : 1};
 
-    fault_expect();
+    crash_expect();
 
     register uint64_t x0 __asm__("x0") = SYS_EXIT_EXTENDED;
     register const uint64_t *x1 __asm__("x1") = block;

@@ -3,6 +3,7 @@
 #include "fault.h"
 
 #include "cpu.h"
+#include "crash.h"
 #include "log.h"
 #include "platform.h"
 
@@ -12,71 +13,39 @@
 #define EC_UNKNOWN           0x00u
 #define EC_DATA_ABORT        0x25u
 #define EC_INSTRUCTION_ABORT 0x21u
-#define BACKTRACE_MAX        24u
 #define INSTRUCTION_SIZE     4u
-
-extern char stacks[], image_end[];
-
-typedef struct Code {
-    uint64_t value;
-    const char *text;
-} Code;
 
 static const char *const vector_sources[] = {"EL2 with SP_EL0", "EL2", "a guest", "a 32-bit guest"};
 static const char *const vector_kinds[] = {"synchronous exception", "IRQ", "FIQ", "SError"};
 
-static const Code classes[] = {
-    {EC_UNKNOWN, "undefined instruction"},
-    {0x07, "FP access"},
-    {0x0e, "illegal execution state"},
-    {0x16, "HVC"},
-    {0x17, "SMC"},
-    {0x18, "system register access"},
-    {EC_INSTRUCTION_ABORT, "instruction abort"},
-    {0x22, "misaligned PC"},
-    {EC_DATA_ABORT, "data abort"},
-    {0x26, "misaligned SP"},
-    {0x2f, "SError"},
-    {0x3c, "BRK instruction"},
+// By ESR_EL2.EC.
+static const char *const classes[] = {
+    [EC_UNKNOWN] = "undefined instruction",
+    [0x07] = "FP access",
+    [0x0e] = "illegal execution state",
+    [0x16] = "HVC",
+    [0x17] = "SMC",
+    [0x18] = "system register access",
+    [EC_INSTRUCTION_ABORT] = "instruction abort",
+    [0x22] = "misaligned PC",
+    [EC_DATA_ABORT] = "data abort",
+    [0x26] = "misaligned SP",
+    [0x2f] = "SError",
+    [0x3c] = "BRK instruction",
 };
 
-// DFSC and IFSC without the level, which is in the two low bits.
-static const Code faults[] = {
-    {0x00, "address size fault"}, {0x04, "translation fault"}, {0x08, "access flag fault"},
-    {0x0c, "permission fault"},   {0x10, "external abort"},    {0x20, "alignment fault"},
-    {0x30, "TLB conflict"},
+// By DFSC or IFSC without the level, which is in the two low bits.
+static const char *const faults[] = {
+    [0x00 >> 2] = "address size fault", [0x04 >> 2] = "translation fault",
+    [0x08 >> 2] = "access flag fault",  [0x0c >> 2] = "permission fault",
+    [0x10 >> 2] = "external abort",     [0x20 >> 2] = "alignment fault",
+    [0x30 >> 2] = "TLB conflict",
 };
-
-// An exception that platform code provokes to find out something. Only the boot CPU does.
-static volatile bool expected;
-static volatile bool happened;
-
-static const char *find(const Code *codes, size_t count, uint64_t value)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (codes[i].value == value) {
-            return codes[i].text;
-        }
-    }
-    return "other cause";
-}
-
-void fault_expect(void)
-{
-    happened = false;
-    expected = true;
-}
-
-bool fault_happened(void)
-{
-    expected = false;
-    return happened;
-}
 
 static void report_abort(uint64_t esr)
 {
     log_line(AX_LOG_ERROR, "%s, level %d, on %s of 0x%016lx",
-             find(faults, sizeof(faults) / sizeof(faults[0]), ESR_DFSC(esr) & ~UINT64_C(3)),
+             crash_name(faults, sizeof(faults) / sizeof(faults[0]), ESR_DFSC(esr) >> 2),
              (int)(ESR_DFSC(esr) & 3),
              ESR_EC(esr) == EC_INSTRUCTION_ABORT ? "fetch"
              : (esr & ESR_WNR) != 0              ? "write"
@@ -94,7 +63,7 @@ static void report_cause(const FaultFrame *frame)
         return;
     }
     log_line(AX_LOG_ERROR, "ESR 0x%08lx: %s", esr,
-             find(classes, sizeof(classes) / sizeof(classes[0]), ESR_EC(esr)));
+             crash_name(classes, sizeof(classes) / sizeof(classes[0]), ESR_EC(esr)));
     if (ESR_EC(esr) == EC_DATA_ABORT || ESR_EC(esr) == EC_INSTRUCTION_ABORT) {
         report_abort(esr);
     }
@@ -110,46 +79,15 @@ static void report_registers(const FaultFrame *frame)
              frame->sp, frame->elr, frame->spsr);
 }
 
-static bool on_stack(uint64_t addr)
-{
-    return (addr & STACK_SIZE) == 0 && addr >= (uintptr_t)stacks &&
-           addr + 16 <= (uintptr_t)image_end && addr % 16 == 0;
-}
-
-// Frame records of the procedure call standard (AAPCS64 6.4.6): next record, return address.
-static void report_backtrace(const FaultFrame *frame)
-{
-    uint64_t record = frame->x[29];
-
-    log_line(AX_LOG_ERROR, "called from (addr2line -e axvm-demo.elf):");
-    for (unsigned i = 0; i < BACKTRACE_MAX && on_stack(record); i++) {
-        const uint64_t *words = (const uint64_t *)(uintptr_t)record;
-
-        log_line(AX_LOG_ERROR, "  0x%lx", words[1]);
-        if (words[0] <= record) {
-            return;
-        }
-        record = words[0];
-    }
-}
-
 void fault_report(FaultFrame *frame)
 {
-    static bool reporting;
-
-    if (expected && frame->kind == VECTOR_CURRENT_SYNC) {
-        expected = false;
-        happened = true;
+    if (frame->kind == VECTOR_CURRENT_SYNC && crash_is_expected()) {
         frame->elr += INSTRUCTION_SIZE;
         return;
     }
-    if (reporting) {
-        platform_exit(false);
-    }
-    reporting = true;
-    log_break_lock();
+    crash_begin();
     report_cause(frame);
     report_registers(frame);
-    report_backtrace(frame);
+    crash_backtrace(frame->x[29]);
     platform_exit(false);
 }

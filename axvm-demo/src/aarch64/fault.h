@@ -4,7 +4,6 @@
 
 #include "layout.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +25,3 @@ _Static_assert(offsetof(FaultFrame, kind) == FAULT_KIND, "kind");
 
 /* Returns for an exception that was expected; otherwise dumps the frame and ends the machine. */
 void fault_report(FaultFrame *frame);
-
-/* The next synchronous exception steps over its instruction. True when one happened since. */
-void fault_expect(void);
-bool fault_happened(void);

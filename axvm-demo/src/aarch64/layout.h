@@ -17,6 +17,9 @@
 // Index of the vector of a synchronous exception at EL2 itself (Arm ARM D1.10.2).
 #define VECTOR_CURRENT_SYNC 4
 
+// A frame pointer refers to what lies this far behind its frame record (AAPCS64, 6.4.6).
+#define FRAME_RECORD_BELOW 0
+
 // struct FaultFrame (fault.h)
 #define FAULT_FRAME_SIZE 288
 #define FAULT_SP         248

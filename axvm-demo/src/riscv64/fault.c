@@ -3,17 +3,14 @@
 #include "fault.h"
 
 #include "cpu.h"
+#include "crash.h"
 #include "log.h"
 #include "platform.h"
 
-#define SCAUSE_INTERRUPT   (UINT64_C(1) << 63)
-#define BACKTRACE_MAX      24u
-#define INSTRUCTION_SIZE   4u
-#define REG_RA             1u
-#define REG_FP             8u
-#define FRAME_RECORD_WORDS 2u
-
-extern char stacks[], image_end[];
+#define SCAUSE_INTERRUPT (UINT64_C(1) << 63)
+#define INSTRUCTION_SIZE 4u
+#define REG_RA           1u
+#define REG_FP           8u
 
 // By scause.
 static const char *const causes[] = {
@@ -37,36 +34,14 @@ static const char *const causes[] = {
     [23] = "store guest-page fault",
 };
 
-// An exception that platform code provokes to find out something. Only the boot hart does.
-static volatile bool expected;
-static volatile bool happened;
-
-void fault_expect(void)
-{
-    happened = false;
-    expected = true;
-}
-
-bool fault_happened(void)
-{
-    expected = false;
-    return happened;
-}
-
-static const char *find(uint64_t cause)
-{
-    const bool known = cause < sizeof(causes) / sizeof(causes[0]) && causes[cause] != NULL;
-
-    return known ? causes[cause] : "other cause";
-}
-
 static void report_cause(void)
 {
     const uint64_t cause = CPU_READ(scause);
 
     log_line(AX_LOG_ERROR, "the hypervisor took an %s",
              (cause & SCAUSE_INTERRUPT) != 0 ? "interrupt" : "exception");
-    log_line(AX_LOG_ERROR, "scause 0x%lx: %s, stval 0x%016lx", cause, find(cause), CPU_READ(stval));
+    log_line(AX_LOG_ERROR, "scause 0x%lx: %s, stval 0x%016lx", cause,
+             crash_name(causes, sizeof(causes) / sizeof(causes[0]), cause), CPU_READ(stval));
 }
 
 static void report_registers(const FaultFrame *frame)
@@ -79,47 +54,28 @@ static void report_registers(const FaultFrame *frame)
              frame->sepc, frame->sstatus);
 }
 
-// The end of a frame: below it lie the return address and the frame pointer of the caller.
-static bool on_stack(uint64_t addr)
-{
-    return addr % 16 == 0 && addr >= (uintptr_t)stacks + 16 && addr <= (uintptr_t)image_end &&
-           ((addr - 1) & STACK_SIZE) == 0;
-}
-
+// A function that calls none has saved the frame pointer alone, in place of the return address.
 static void report_backtrace(const FaultFrame *frame)
 {
-    uint64_t fp = frame->x[REG_FP];
+    const uint64_t fp = frame->x[REG_FP];
+    const uint64_t *words = (const uint64_t *)(uintptr_t)fp;
 
-    log_line(AX_LOG_ERROR, "called from (addr2line -e axvm-demo.elf):");
-    for (unsigned i = 0; i < BACKTRACE_MAX && on_stack(fp); i++) {
-        const uint64_t *words = (const uint64_t *)(uintptr_t)fp - FRAME_RECORD_WORDS;
-        // A function that calls none has saved the frame pointer alone, in place of the address.
-        const bool leaf = i == 0 && on_stack(words[1]);
-        const uint64_t next = leaf ? words[1] : words[0];
-
-        log_line(AX_LOG_ERROR, "  0x%lx", leaf ? frame->x[REG_RA] : words[1]);
-        if (next <= fp) {
-            return;
-        }
-        fp = next;
+    if (crash_is_record(fp - FRAME_RECORD_BELOW) &&
+        crash_is_record(words[-1] - FRAME_RECORD_BELOW)) {
+        log_line(AX_LOG_ERROR, "called from 0x%lx", frame->x[REG_RA]);
+        crash_backtrace(words[-1]);
+    } else {
+        crash_backtrace(fp);
     }
 }
 
 void fault_report(FaultFrame *frame)
 {
-    static bool reporting;
-
-    if (expected && (CPU_READ(scause) & SCAUSE_INTERRUPT) == 0) {
-        expected = false;
-        happened = true;
+    if ((CPU_READ(scause) & SCAUSE_INTERRUPT) == 0 && crash_is_expected()) {
         frame->sepc += INSTRUCTION_SIZE;
         return;
     }
-    if (reporting) {
-        platform_exit(false);
-    }
-    reporting = true;
-    log_break_lock();
+    crash_begin();
     report_cause();
     report_registers(frame);
     report_backtrace(frame);

@@ -4,7 +4,6 @@
 
 #include "layout.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +20,3 @@ _Static_assert(offsetof(FaultFrame, sstatus) == FAULT_SSTATUS, "sstatus");
 
 /* Returns for an exception that was expected; otherwise dumps the frame and ends the machine. */
 void fault_report(FaultFrame *frame);
-
-/* The next exception steps over its instruction, of 4 bytes. True when one happened since. */
-void fault_expect(void);
-bool fault_happened(void);

@@ -13,6 +13,9 @@
 #define STACK_SIZE  (1 << STACK_SHIFT)
 #define STACK_COUNT 8
 
+// A frame pointer refers to what lies this far behind its frame record (RISC-V ELF psABI, 1.1).
+#define FRAME_RECORD_BELOW 16
+
 // struct FaultFrame (fault.h)
 #define FAULT_FRAME_SIZE 272
 #define FAULT_SEPC       256

@@ -4,8 +4,8 @@
 
 #include "board.h"
 #include "cpu.h"
+#include "crash.h"
 #include "exit.h"
-#include "fault.h"
 #include "hostinfo_fdt.h"
 #include "hostmap.h"
 #include "layout.h"
@@ -69,9 +69,9 @@ bool platform_read(HostInfo *info, const void *boot, const char **why)
 // Firmware has to switch it on, so that finding its name in the device tree would not be enough.
 static bool probe_sstc(void)
 {
-    fault_expect();
+    crash_expect();
     (void)CPU_READ(stimecmp);
-    return !fault_happened();
+    return !crash_happened();
 }
 
 void platform_init(const HostInfo *info)

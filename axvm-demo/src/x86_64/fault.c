@@ -3,12 +3,9 @@
 #include "fault.h"
 
 #include "cpu.h"
+#include "crash.h"
 #include "log.h"
 #include "platform.h"
-
-#define BACKTRACE_MAX 24u
-
-extern char stacks[], image_end[];
 
 // By vector.
 static const char *const exceptions[] = {
@@ -35,14 +32,6 @@ static const char *const exceptions[] = {
     [30] = "security exception (#SX)",
 };
 
-static const char *find(uint64_t vector)
-{
-    const bool known = vector < sizeof(exceptions) / sizeof(exceptions[0]) &&
-                       exceptions[vector] != NULL;
-
-    return known ? exceptions[vector] : "reserved";
-}
-
 static void report_registers(const FaultFrame *frame)
 {
     log_line(AX_LOG_ERROR, "rax 0x%016lx  rbx 0x%016lx  rcx 0x%016lx", frame->rax, frame->rbx,
@@ -59,41 +48,14 @@ static void report_registers(const FaultFrame *frame)
              frame->cs, frame->ss, frame->rflags, CPU_READ(cr0), CPU_READ(cr3), CPU_READ(cr4));
 }
 
-static bool on_stack(uint64_t addr)
-{
-    return addr % 16 == 0 && addr >= (uintptr_t)stacks && addr < (uintptr_t)image_end &&
-           ((addr - (uintptr_t)stacks) & STACK_SIZE) == 0;
-}
-
-static void report_backtrace(const FaultFrame *frame)
-{
-    uint64_t fp = frame->rbp;
-
-    log_line(AX_LOG_ERROR, "called from (addr2line -e axvm-demo.elf):");
-    for (unsigned i = 0; i < BACKTRACE_MAX && on_stack(fp); i++) {
-        const uint64_t *words = (const uint64_t *)(uintptr_t)fp;
-
-        log_line(AX_LOG_ERROR, "  0x%lx", words[1]);
-        if (words[0] <= fp) {
-            return;
-        }
-        fp = words[0];
-    }
-}
-
 void fault_report(const FaultFrame *frame)
 {
-    static bool reporting;
-
-    if (reporting) {
-        platform_exit(false);
-    }
-    reporting = true;
-    log_break_lock();
+    crash_begin();
     log_line(AX_LOG_ERROR, "the hypervisor took an exception");
     log_line(AX_LOG_ERROR, "vector %lu: %s, error code 0x%lx, cr2 0x%016lx", frame->vector,
-             find(frame->vector), frame->error, CPU_READ(cr2));
+             crash_name(exceptions, sizeof(exceptions) / sizeof(exceptions[0]), frame->vector),
+             frame->error, CPU_READ(cr2));
     report_registers(frame);
-    report_backtrace(frame);
+    crash_backtrace(frame->rbp);
     platform_exit(false);
 }

@@ -12,6 +12,9 @@
 #define STACK_SIZE  (1 << STACK_SHIFT)
 #define STACK_COUNT 8
 
+// A frame pointer refers to what lies this far behind its frame record (System V ABI, 3.2.2).
+#define FRAME_RECORD_BELOW 0
+
 // struct FaultFrame (fault.h)
 #define FAULT_VECTOR 120
 
