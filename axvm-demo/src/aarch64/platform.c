@@ -10,6 +10,7 @@
 #include "hostmap.h"
 #include "layout.h"
 #include "log.h"
+#include "receive.h"
 #include "scale.h"
 #include "uart.h"
 
@@ -114,7 +115,7 @@ void time_arm(uint64_t deadline_ns)
 void irq_handle(uint64_t vector)
 {
     if (vector == board.uart_irq) {
-        uart_interrupt();
+        receive_all();
     } else if (vector == board.hyp_timer_irq) {
         time_arm(UINT64_MAX);
     }

@@ -11,6 +11,7 @@
 #include "layout.h"
 #include "log.h"
 #include "plic.h"
+#include "receive.h"
 #include "sbi.h"
 #include "scale.h"
 #include "uart.h"
@@ -153,7 +154,7 @@ void time_arm(uint64_t deadline_ns)
 void irq_handle(uint64_t vector)
 {
     if (vector == PLIC_VECTOR(board.uart_irq)) {
-        uart_interrupt();
+        receive_all();
     } else if (vector == IRQ_TIMER) {
         time_arm(UINT64_MAX);
     } else if (vector == IRQ_SOFTWARE) {

@@ -11,6 +11,7 @@
 #include "layout.h"
 #include "log.h"
 #include "mmu.h"
+#include "receive.h"
 #include "scale.h"
 #include "tsc.h"
 #include "uart.h"
@@ -119,7 +120,7 @@ void platform_init(const HostInfo *info)
     if (!apic_enable_uart(&board.acpi)) {
         demo_fail("no IOAPIC has an input for the interrupt of COM1");
     }
-    uart_enable_receive();
+    uart_listen(true);
     memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
 }
 
@@ -196,7 +197,7 @@ void time_arm(uint64_t deadline_ns)
 void irq_handle(uint64_t vector)
 {
     if (vector == VECTOR_UART) {
-        uart_interrupt();
+        receive_all();
     } else if (vector == VECTOR_TIMER) {
         time_arm(UINT64_MAX);
     }
