@@ -86,7 +86,7 @@ static bool read_pat(const X86VCpu *vcpu, uint32_t number, uint64_t *value)
 }
 
 // Types 2, 3 and what is beyond 7 are reserved in each of the eight bytes.
-static bool pat_is_valid(uint64_t value)
+bool x86_pat_is_valid(uint64_t value)
 {
     for (unsigned i = 0; i < 8; i++, value >>= 8) {
         const unsigned type = (unsigned)value & 0xff;
@@ -101,7 +101,7 @@ static bool pat_is_valid(uint64_t value)
 static bool write_pat(X86VCpu *vcpu, uint32_t number, uint64_t value)
 {
     (void)number;
-    if (!pat_is_valid(value)) {
+    if (!x86_pat_is_valid(value)) {
         return false;
     }
     x86_write(vcpu, X86_FIELD_PAT, value);

@@ -104,6 +104,8 @@ X86CpuidResult x86_guest_cpuid(const X86VCpu *vcpu, uint32_t leaf, uint32_t subl
 
 // ---- sysreg.c: MSRs ----
 X86Next x86_handle_msr(X86VCpu *vcpu, AxVCpuExit *exit);
+// Memory types that PAT may hold.
+bool x86_pat_is_valid(uint64_t value);
 AxError x86_complete_msr(X86VCpu *vcpu, const AxVCpuExit *exit, uint64_t value);
 
 // ---- io.c: ports ----

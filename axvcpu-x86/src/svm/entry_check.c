@@ -5,6 +5,8 @@
 #include "x86.h"
 
 #define CR4_DEFINED UINT64_C(0x03f7ffff)
+#define IO_SIZE     UINT64_C(0x3000)
+#define MSR_SIZE    UINT64_C(0x2000)
 #define HIGH_HALF   UINT64_C(0xffffffff00000000)
 
 #define SEGMENT_CODE_LONG_BIG (SEGMENT_LONG | SEGMENT_BIG)
@@ -37,6 +39,16 @@ static bool has_good_cache_bits(const Vmcb *vmcb)
 static bool has_good_cr0(const Vmcb *vmcb)
 {
     return (vmcb->cr0 & HIGH_HALF) == 0;
+}
+
+static bool is_physical(uint64_t address)
+{
+    return address >> x86_physical_bits() == 0;
+}
+
+static bool has_good_cr3(const Vmcb *vmcb)
+{
+    return !enters_long_mode(vmcb) || is_physical(vmcb->cr3);
 }
 
 static bool has_good_cr4(const Vmcb *vmcb)
@@ -76,7 +88,18 @@ static bool has_asid(const Vmcb *vmcb)
 
 static bool has_good_nested_root(const Vmcb *vmcb)
 {
-    return vmcb->n_cr3 % AX_PAGE_SIZE == 0 && vmcb->n_cr3 >> x86_physical_bits() == 0;
+    return vmcb->n_cr3 % AX_PAGE_SIZE == 0 && is_physical(vmcb->n_cr3);
+}
+
+static bool has_good_bitmaps(const Vmcb *vmcb)
+{
+    return is_physical(vmcb->iopm_base + IO_SIZE - 1) &&
+           is_physical(vmcb->msrpm_base + MSR_SIZE - 1);
+}
+
+static bool has_good_pat(const Vmcb *vmcb)
+{
+    return x86_pat_is_valid(vmcb->pat);
 }
 
 // Types 0, 2, 3 and 4; as an exception no NMI and nothing beyond 31.
@@ -100,6 +123,7 @@ static const struct {
     {has_good_efer, "EFER has reserved bits"},
     {has_good_cache_bits, "CR0.NW is set and CR0.CD is clear"},
     {has_good_cr0, "CR0 has bits above 31"},
+    {has_good_cr3, "CR3 has bits beyond physical addresses in long mode"},
     {has_good_cr4, "CR4 has reserved bits"},
     {has_good_debug, "DR6 or DR7 has bits above 31"},
     {has_pae_in_long_mode, "long mode without CR4.PAE"},
@@ -108,6 +132,8 @@ static const struct {
     {intercepts_vmrun, "VMRUN is not intercepted"},
     {has_asid, "ASID 0"},
     {has_good_nested_root, "the nested root is no frame"},
+    {has_good_bitmaps, "a bitmap lies beyond physical addresses"},
+    {has_good_pat, "PAT has a reserved memory type"},
     {has_good_event, "the event to be delivered is none"},
 };
 

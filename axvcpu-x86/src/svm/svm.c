@@ -500,6 +500,17 @@ static void begin(X86VCpu *vcpu)
     x86_svm_vmsave(vcpu->regs.host_vmcb);
 }
 
+// In debug builds. The outcome is the same as when VMRUN refuses, without VMRUN.
+static bool is_refused(Vmcb *vmcb)
+{
+    if (!X86_CHECK_ENTRIES || svm_entry_problem(vmcb) == NULL) {
+        return false;
+    }
+    vmcb->exit_code = VMEXIT_INVALID;
+    vmcb->exit_int_info = 0;
+    return true;
+}
+
 // EXITINTINFO tells what of the event was not delivered, so that EVENTINJ is used up. QEMU 7.2 leaves
 // it as it was, and flags that no guest can set after CMPXCHG16B.
 static void enter(X86VCpu *vcpu)
@@ -513,7 +524,9 @@ static void enter(X86VCpu *vcpu)
     vmcb->rflags = (regs->rflags & RFLAGS_WRITABLE) | RFLAGS_FIXED;
     vmcb->interrupt_shadow = vcpu->shadow;
     vmcb->event_inj = event_to(&vcpu->event);
-    x86_svm_enter(regs);
+    if (!is_refused(vmcb)) {
+        x86_svm_enter(regs);
+    }
     regs->gpr[RAX] = vmcb->rax;
     regs->gpr[RSP] = vmcb->rsp;
     regs->rip = vmcb->rip;

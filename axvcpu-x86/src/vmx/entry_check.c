@@ -78,18 +78,6 @@ static bool is_frame(const VmxView *v, VmcsField field)
     return address % AX_PAGE_SIZE == 0 && is_physical(v, address);
 }
 
-static bool pat_is_good(uint64_t pat)
-{
-    for (; pat != 0; pat >>= 8) {
-        const uint64_t type = pat & 0xff;
-
-        if (type > 7 || type == 2 || type == 3) {
-            return false;
-        }
-    }
-    return true;
-}
-
 typedef struct Check {
     bool (*holds)(const VmxView *v);
     const char *problem;
@@ -423,7 +411,7 @@ static bool host_sysenter_is_canonical(const VmxView *v)
 
 static bool host_pat_is_good(const VmxView *v)
 {
-    return !has(v, VMCS_EXIT_CONTROLS, EXIT_LOAD_PAT) || pat_is_good(get(v, VMCS_HOST_PAT));
+    return !has(v, VMCS_EXIT_CONTROLS, EXIT_LOAD_PAT) || x86_pat_is_valid(get(v, VMCS_HOST_PAT));
 }
 
 static bool host_is_64bit(const VmxView *v)
@@ -574,7 +562,7 @@ static bool guest_sysenter_is_canonical(const VmxView *v)
 
 static bool guest_pat_is_good(const VmxView *v)
 {
-    return !has(v, VMCS_ENTRY_CONTROLS, ENTRY_LOAD_PAT) || pat_is_good(get(v, VMCS_GUEST_PAT));
+    return !has(v, VMCS_ENTRY_CONTROLS, ENTRY_LOAD_PAT) || x86_pat_is_valid(get(v, VMCS_GUEST_PAT));
 }
 
 static bool loads_efer(const VmxView *v)

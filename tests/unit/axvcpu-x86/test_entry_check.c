@@ -43,6 +43,9 @@ static void spoil(Vmcb *vmcb, unsigned how)
     case 9: vmcb->intercept_2 = 0; break;
     case 10: vmcb->asid = 0; break;
     case 11: vmcb->n_cr3 |= 8; break;
+    case 12: vmcb->cr3 = X86_BIT(60); break;
+    case 13: vmcb->msrpm_base = X86_BIT(48) - 0x1000; break;
+    case 14: vmcb->pat = 0x0203; break;
     default: vmcb->event_inj = EVENT_VALID | UINT64_C(3) << 8 | 2; break;
     }
 }
@@ -52,7 +55,7 @@ static void each_mistake_has_its_own_words(void **state)
     const char *last = "";
 
     (void)state;
-    for (unsigned how = 0; how < 13; how++) {
+    for (unsigned how = 0; how < 16; how++) {
         Vmcb vmcb = *fixture_vmcb(&f);
 
         LONG_MODE(&vmcb);
@@ -73,6 +76,20 @@ static void a_refused_entry_is_told_to_the_host(void **state)
     assert_non_null(fixture_logged);
 }
 
+// The run ends with the reason, and VMRUN is not executed.
+static void a_guest_that_would_be_refused_is_not_entered(void **state)
+{
+    (void)state;
+    fixture_vmcb(&f)->cr4 = X86_BIT(31);
+    fixture_logged = NULL;
+    assert_int_equal(fixture_run_halt(&f), AX_EXIT_FAIL_ENTRY);
+    assert_int_equal(f.exit.fail_entry.hardware_reason, VMEXIT_INVALID);
+    assert_int_equal(scripted.entries, 0);
+    assert_non_null(fixture_logged);
+    fixture_vmcb(&f)->cr4 = 0;
+    assert_int_equal(fixture_run_halt(&f), AX_EXIT_HALT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -81,6 +98,7 @@ int main(void)
         TEST(a_new_vcpu_passes),
         TEST(each_mistake_has_its_own_words),
         TEST(a_refused_entry_is_told_to_the_host),
+        TEST(a_guest_that_would_be_refused_is_not_entered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
