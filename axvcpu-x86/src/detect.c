@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "x86.h"
 
+#define CPUID_1_ECX_VMX        X86_BIT(5)
 #define CPUID_1_ECX_XSAVE      X86_BIT(26)
 #define CPUID_80000001_ECX_SVM X86_BIT(2)
 #define CPUID_80000001_EDX_1GB X86_BIT(26)
@@ -13,19 +14,19 @@ static bool has_leaf(uint32_t leaf)
 
 const X86Vendor *x86_vendor(void)
 {
-    const bool has_svm = has_leaf(0x80000001) &&
-                         (x86_hw_cpuid(0x80000001, 0).ecx & CPUID_80000001_ECX_SVM) != 0;
-
-    return has_svm ? &svm_vendor : NULL;
+    if (has_leaf(0x80000001) && (x86_hw_cpuid(0x80000001, 0).ecx & CPUID_80000001_ECX_SVM) != 0) {
+        return &svm_vendor;
+    }
+    return (x86_hw_cpuid(1, 0).ecx & CPUID_1_ECX_VMX) != 0 ? &vmx_vendor : NULL;
 }
 
 AxError x86_hardware_check(const char **reason)
 {
     if (x86_vendor() != NULL) {
-        return svm_check(reason);
+        return x86_vendor()->check(reason);
     }
     if (reason != NULL) {
-        *reason = "this CPU has no AMD SVM (QEMU: use -cpu max)";
+        *reason = "this CPU has neither AMD SVM nor Intel VMX (QEMU: use -cpu max)";
     }
     return AX_ENOHW;
 }
@@ -62,6 +63,7 @@ uint64_t x86_offered_xcr0(void)
 
 void x86_features_read(const X86Vendor *vendor, X86Features *features)
 {
-    *features = (X86Features){.has_xsave = has_xsave(), .xcr0 = x86_offered_xcr0()};
+    *features = (X86Features){
+        .has_xsave = has_xsave(), .xcr0 = x86_offered_xcr0(), .cr4 = CR4_OFFERED};
     vendor->features(features);
 }

@@ -231,6 +231,7 @@ static const ExitCause causes[X86_EXIT_KIND_COUNT] = {
     [X86_EXIT_XSETBV] = {handle_xsetbv, AX_EXIT_SYSREG_WRITE},
     [X86_EXIT_CACHE] = {handle_cache, AX_EXIT_NOTHING},
     [X86_EXIT_UNDEFINED] = {handle_undefined, AX_EXIT_EXCEPTION},
+    [X86_EXIT_CONTROL] = {x86_handle_control, AX_EXIT_SYSREG_WRITE},
 };
 
 X86Next x86_handle(X86VCpu *vcpu, AxVCpuExit *exit)

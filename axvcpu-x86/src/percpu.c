@@ -36,7 +36,7 @@ static AxError enable(void *arch)
     if (error != AX_OK) {
         return error;
     }
-    if ((X86_READ(EFER) & EFER_SVME) != 0) {
+    if ((X86_READ(EFER) & EFER_SVME) != 0 || (X86_READ(CR4) & CR4_VMXE) != 0) {
         return AX_EBUSY; // somebody else uses it
     }
     x86_features_read(x86_vendor(), &percpu->features);

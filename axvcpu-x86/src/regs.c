@@ -196,7 +196,7 @@ static const struct {
     uint64_t allowed;
 } limits[] = {
     {X86_FIELD_CR0, UINT64_C(0xe005003f)},
-    {X86_FIELD_CR4, UINT64_C(0x00370fff)},
+    {X86_FIELD_CR4, CR4_OFFERED},
     {X86_FIELD_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE},
     {X86_FIELD_DR6, UINT32_MAX},
     {X86_FIELD_DR7, UINT32_MAX},

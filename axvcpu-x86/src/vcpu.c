@@ -114,9 +114,9 @@ static AxError bind(void *arch, void *percpu_arch)
         vcpu->percpu = NULL;
         return error;
     }
+    x86_state_load(vcpu);
     vcpu->vendor->bind(vcpu);
     x86_vmid_flush(vcpu);
-    x86_state_load(vcpu);
     x86_timer_load(vcpu);
     return AX_OK;
 }
@@ -126,8 +126,8 @@ static AxError unbind(void *arch)
     X86VCpu *vcpu = arch;
 
     x86_timer_save(vcpu);
-    x86_state_save(vcpu);
     vcpu->vendor->unbind(vcpu);
+    x86_state_save(vcpu);
     x86_vmid_release(vcpu);
     vcpu->percpu = NULL;
     return AX_OK;

@@ -14,6 +14,8 @@
 typedef struct X86Vendor {
     const char *name;
     const AxEptFormat *ept;
+    // AX_OK, or why it cannot be used here.
+    AxError (*check)(const char **reason);
     // Fills what the vendor alone knows.
     void (*features)(X86Features *features);
     // This processor. AX_ENOMEM; nothing has changed then.
@@ -47,7 +49,7 @@ typedef struct X86Vendor {
 // The one that this processor has, by CPUID alone; NULL when it has none.
 const X86Vendor *x86_vendor(void);
 
-// AX_OK, or why SVM cannot be used here.
-AxError svm_check(const char **reason);
 extern const X86Vendor svm_vendor;
+extern const X86Vendor vmx_vendor;
 extern const AxEptFormat svm_npt_format;
+extern const AxEptFormat vmx_ept_format;

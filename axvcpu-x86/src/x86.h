@@ -99,6 +99,9 @@ static inline void x86_set_edx_eax(X86VCpu *vcpu, uint64_t value)
     vcpu->regs.gpr[RDX] = value >> 32;
 }
 
+// ---- control.c: MOV to CR0 and CR4, as far as they exit ----
+X86Next x86_handle_control(X86VCpu *vcpu, AxVCpuExit *exit);
+
 // ---- cpuid.c ----
 X86CpuidResult x86_guest_cpuid(const X86VCpu *vcpu, uint32_t leaf, uint32_t subleaf);
 

@@ -22,12 +22,19 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, 
 
 #define CR4_PSE        X86_BIT(4)
 #define CR4_PAE        X86_BIT(5)
+#define CR4_MCE        X86_BIT(6)
+#define CR4_PGE        X86_BIT(7)
 #define CR4_OSFXSR     X86_BIT(9)
 #define CR4_OSXMMEXCPT X86_BIT(10)
 #define CR4_LA57       X86_BIT(12)
+#define CR4_VMXE       X86_BIT(13)
+#define CR4_PCIDE      X86_BIT(17)
 #define CR4_OSXSAVE    X86_BIT(18)
 #define CR4_SMEP       X86_BIT(20)
 #define CR4_SMAP       X86_BIT(21)
+
+// VME PVI TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT UMIP FSGSBASE PCIDE OSXSAVE SMEP SMAP
+#define CR4_OFFERED UINT64_C(0x00370fff)
 
 #define EFER_SCE  X86_BIT(0)
 #define EFER_LME  X86_BIT(8)

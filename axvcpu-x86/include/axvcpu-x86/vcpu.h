@@ -41,8 +41,10 @@ typedef struct X86GuestRegs {
     uint64_t gpr[16]; /* in the order of their encoding */
     uint64_t rip;
     uint64_t rflags;
-    uint64_t vmcb; /* host-physical address */
+    uint64_t vmcb; /* SVM: host-physical address */
     uint64_t host_vmcb;
+    uint64_t launched; /* VMX: 1 when VMRESUME is due */
+    uint64_t host_rsp; /* VMX: what the field has */
 } X86GuestRegs;
 
 typedef enum X86EventType {
@@ -82,14 +84,15 @@ typedef enum X86ExitKind {
     X86_EXIT_XSETBV,
     X86_EXIT_CACHE,     /* INVD, WBINVD */
     X86_EXIT_UNDEFINED, /* an instruction that guests do not have */
+    X86_EXIT_CONTROL,   /* MOV to CR0 or CR4 that changes what is not the guest's own */
     X86_EXIT_KIND_COUNT
 } X86ExitKind;
 
 typedef struct X86Exit {
     X86ExitKind kind;
     uint8_t length; /* of the instruction; 0 when it is none */
-    uint64_t raw;   /* EXITCODE */
-    uint64_t info;  /* EXITINFO1 */
+    uint64_t raw;   /* EXITCODE, or the exit reason */
+    uint64_t info;  /* EXITINFO1, or the exit qualification */
     X86Event event; /* that was being delivered */
     union {
         struct {
@@ -104,6 +107,10 @@ typedef struct X86Exit {
         struct {
             bool write;
         } msr;
+        struct {
+            uint8_t number;
+            uint64_t value;
+        } control;
         struct {
             uint64_t gpa;
             MappingFlags access;
@@ -225,7 +232,7 @@ typedef struct X86VCpu {
     uint64_t flushes; /* AxEptRoot.flushes that this vCPU has heeded */
     X86VCpuCreateConfig create;
     bool trap_wait;
-    HostPhysAddr control; /* VMCB */
+    HostPhysAddr control; /* VMCB, or VMCS and what goes with it */
     HostPhysAddr fp;      /* image for XSAVE, not up to date while bound */
     uint64_t xcr0;
     uint64_t dr[4]; /* not up to date while bound */

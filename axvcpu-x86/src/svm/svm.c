@@ -93,7 +93,7 @@ static const struct {
      "the host uses five-level paging, which this backend does not know"},
 };
 
-AxError svm_check(const char **reason)
+static AxError check(const char **reason)
 {
     for (size_t i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++) {
         if (requirements[i].holds()) {
@@ -588,6 +588,7 @@ static void set_tsc_offset(X86VCpu *vcpu, uint64_t offset)
 const X86Vendor svm_vendor = {
     .name = "SVM",
     .ept = &svm_npt_format,
+    .check = check,
     .features = features,
     .enable = enable,
     .disable = disable,

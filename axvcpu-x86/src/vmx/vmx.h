@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Seams between the files of the VMX half.
+#pragma once
+
+#include "vmx/vmcs.h"
+#include "x86.h"
+
+// What a vCPU has beside its VMCS, in the frame behind it.
+typedef struct VmxState {
+    uint64_t fields[X86_FIELD_COUNT]; // while not bound; CR2 always
+    uint64_t dirty;                   // fields that the VMCS does not have yet
+    bool fresh;                       // the VMCS holds nothing yet
+    bool pdptes_stale;                // CR3 and its like were written, not by the guest
+    uint32_t windows;
+    uint32_t refused; // REFUSED and the first field that VMWRITE refused
+    uint64_t tsc_offset;
+    // What the VMCS has of fields that entries write.
+    uint64_t rip;
+    uint64_t rsp;
+    uint64_t rflags;
+    uint64_t interruptibility;
+    uint64_t threshold;
+} VmxState;
+
+#define VMX_REFUSED UINT32_C(0x80000000)
+
+static_assert(X86_FIELD_COUNT <= 64, "a bit of VmxState.dirty for each");
+static_assert(sizeof(VmxState) <= AX_PAGE_SIZE, "a frame");
+
+// Frames of a vCPU, from X86VCpu.control on.
+#define VMX_FRAME_VMCS         0u
+#define VMX_FRAME_STATE        1u
+#define VMX_FRAME_VIRTUAL_APIC 2u
+#define VMX_FRAMES             3u
+
+static inline HostPhysAddr vmx_frame(const X86VCpu *vcpu, unsigned n)
+{
+    return ax_hpa(vcpu->control.value + n * AX_PAGE_SIZE);
+}
+
+static inline void *vmx_memory(const AxVCpuHal *hal, HostPhysAddr addr)
+{
+    return ax_ptr_from_hva(hal->phys_to_virt(hal->ctx, addr));
+}
+
+static inline VmxState *vmx_state(const X86VCpu *vcpu)
+{
+    return vmx_memory(vcpu->env.hal, vmx_frame(vcpu, VMX_FRAME_STATE));
+}
+
+// Every field that is written is one that the capabilities promise, so a refusal ends the run.
+static inline void vmx_put(VmxState *state, VmcsField field, uint64_t value)
+{
+    if (!x86_vmx_write(field, value) && state->refused == 0) {
+        state->refused = VMX_REFUSED | field;
+    }
+}
+
+// ---- caps.c: what the processor can do ----
+AxError vmx_check(const char **reason);
+void vmx_features(X86Features *features);
+
+// ---- fields.c: X86Field in the VMCS, in registers of the processor, or in VmxState ----
+uint64_t vmx_read(const X86VCpu *vcpu, X86Field field);
+void vmx_write(X86VCpu *vcpu, X86Field field, uint64_t value);
+// The VMCS is loaded: what it does not have yet, and what is no part of it.
+void vmx_fields_load(X86VCpu *vcpu);
+void vmx_fields_save(X86VCpu *vcpu);
+// Of a guest in PAE paging whose CR3 was written from outside.
+void vmx_load_pdptes(X86VCpu *vcpu);
+
+// ---- failure.c: why an entry was refused, to the log ----
+void vmx_log_failure(const X86VCpu *vcpu, uint64_t reason, bool entered);
