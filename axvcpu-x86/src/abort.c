@@ -290,6 +290,7 @@ static void next_element(X86VCpu *vcpu, const X86Instruction *in)
     if (in->repeat != X86_REPEAT_NONE) {
         move_index(vcpu, in, RCX, UINT64_MAX);
         if ((vcpu->regs.gpr[RCX] & ax_width_mask(size)) != 0) {
+            x86_single_step(vcpu);
             return;
         }
     }

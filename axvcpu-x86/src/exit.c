@@ -12,13 +12,31 @@ typedef struct ExitCause {
     AxVCpuExitReason kind; // counted as, when it is finished here
 } ExitCause;
 
+// Past 4 GiB: 64-bit code goes on there.
+static X86_RARE void wrap_rip(X86VCpu *vcpu, uint64_t next)
+{
+    vcpu->regs.rip = x86_is_64bit(vcpu) ? next : (uint32_t)next;
+}
+
+static X86_RARE void end_flags(X86VCpu *vcpu)
+{
+    vcpu->regs.rflags &= ~RFLAGS_RF;
+    x86_single_step(vcpu);
+}
+
 void x86_advance(X86VCpu *vcpu, unsigned length)
 {
     const uint64_t next = vcpu->regs.rip + length;
 
-    vcpu->regs.rip = x86_is_64bit(vcpu) ? next : (uint32_t)next;
-    vcpu->regs.rflags &= ~RFLAGS_RF;
+    if ((next ^ vcpu->regs.rip) >> 32 != 0) {
+        wrap_rip(vcpu, next);
+    } else {
+        vcpu->regs.rip = next;
+    }
     vcpu->shadow = false;
+    if ((vcpu->regs.rflags & (RFLAGS_RF | RFLAGS_TF)) != 0) {
+        end_flags(vcpu);
+    }
 }
 
 void x86_set_gpr(X86VCpu *vcpu, unsigned n, unsigned width, uint64_t value)
@@ -79,11 +97,17 @@ static X86Next handle_nothing(X86VCpu *vcpu, AxVCpuExit *exit)
     return X86_RESUME;
 }
 
-// The IRET runs with the window closed.
 static X86Next handle_nmi_window(X86VCpu *vcpu, AxVCpuExit *exit)
 {
     (void)exit;
     x86_nmi_unblock(vcpu);
+    return X86_RESUME;
+}
+
+static X86Next handle_iret(X86VCpu *vcpu, AxVCpuExit *exit)
+{
+    (void)exit;
+    x86_nmi_iret(vcpu);
     return X86_RESUME;
 }
 
@@ -114,6 +138,9 @@ static X86Next handle_exception(X86VCpu *vcpu, AxVCpuExit *exit)
     const X86Exit *cause = &vcpu->exit;
 
     (void)exit;
+    if (cause->exception.vector == VECTOR_DB && x86_iret_stepped(vcpu)) {
+        return X86_RESUME;
+    }
     x86_inject(vcpu, cause->exception.vector, cause->exception.has_error_code,
                cause->exception.error_code);
     return X86_RESUME;
@@ -218,6 +245,7 @@ static const ExitCause causes[X86_EXIT_KIND_COUNT] = {
     [X86_EXIT_NMI] = {handle_nothing, AX_EXIT_EXTERNAL_INTERRUPT},
     [X86_EXIT_INTERRUPT_WINDOW] = {handle_nothing, AX_EXIT_INTERRUPT_WINDOW},
     [X86_EXIT_NMI_WINDOW] = {handle_nmi_window, AX_EXIT_INTERRUPT_WINDOW},
+    [X86_EXIT_IRET] = {handle_iret, AX_EXIT_INTERRUPT_WINDOW},
     [X86_EXIT_TPR_WRITE] = {handle_tpr_write, AX_EXIT_SYSREG_WRITE},
     [X86_EXIT_EXCEPTION] = {handle_exception, AX_EXIT_EXCEPTION},
     [X86_EXIT_MACHINE_CHECK] = {handle_machine_check, AX_EXIT_EXCEPTION},

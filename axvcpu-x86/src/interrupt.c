@@ -252,6 +252,58 @@ static bool can_take_interrupt(const X86VCpu *vcpu)
     return !vcpu->event.valid && !vcpu->shadow && (vcpu->regs.rflags & RFLAGS_IF) != 0;
 }
 
+// ---- NMIs are blocked until the IRET of their handler is through ----
+
+// A processor that only says that an IRET comes: it is behind when RIP is. A faulting one counts.
+static X86_RARE void look_at_iret(X86VCpu *vcpu)
+{
+    if (vcpu->lapic.iret_due && vcpu->regs.rip != vcpu->lapic.iret_rip) {
+        vcpu->lapic.iret_due = false;
+        vcpu->lapic.nmi_blocked = false;
+    }
+}
+
+static void end_step(X86VCpu *vcpu)
+{
+    vcpu->lapic.iret_stepped = false;
+    if (vcpu->regs.rip == vcpu->lapic.iret_rip) {
+        vcpu->regs.rflags &= ~RFLAGS_TF;
+    }
+}
+
+// A guest that steps itself comes by anyway.
+static void begin_step(X86VCpu *vcpu)
+{
+    if ((vcpu->regs.rflags & RFLAGS_TF) == 0) {
+        vcpu->lapic.iret_stepped = true;
+        vcpu->lapic.iret_dr6 = x86_read(vcpu, X86_FIELD_DR6);
+        vcpu->regs.rflags |= RFLAGS_TF;
+    }
+}
+
+// The window to open while NMIs are blocked, or one waits for the end of a shadow or behind another
+// event. The IRET itself runs with the window closed.
+static X86_RARE uint32_t nmi_window(X86VCpu *vcpu)
+{
+    look_at_iret(vcpu);
+    if (!vcpu->lapic.nmi_blocked) {
+        return vcpu->lapic.nmi_pending ? X86_WINDOW_NMI : 0;
+    }
+    if (!vcpu->lapic.iret_due) {
+        return X86_WINDOW_NMI;
+    }
+    if (vcpu->lapic.nmi_pending) {
+        begin_step(vcpu);
+    }
+    return 0;
+}
+
+static X86_RARE bool can_take_nmi(X86VCpu *vcpu)
+{
+    look_at_iret(vcpu);
+    return !vcpu->lapic.nmi_blocked && !vcpu->event.valid && !vcpu->shadow;
+}
+
 static void deliver_nmi(X86VCpu *vcpu)
 {
     vcpu->lapic.nmi_pending = false;
@@ -308,7 +360,7 @@ static uint32_t deliver_next(X86VCpu *vcpu, bool *acknowledge)
 {
     const uint8_t vector = candidate(vcpu);
 
-    if (vcpu->lapic.nmi_pending && !vcpu->lapic.nmi_blocked && !vcpu->event.valid) {
+    if (vcpu->lapic.nmi_pending && can_take_nmi(vcpu)) {
         deliver_nmi(vcpu);
     }
     if ((vcpu->lapic.intr || vcpu->lapic.extint_due) && has_extint(vcpu)) {
@@ -336,8 +388,8 @@ bool x86_interrupt_enter(X86VCpu *vcpu, uint32_t summary)
         take_events(vcpu, (summary & AX_EVENT_REQUEST) != 0);
     }
     windows = deliver_next(vcpu, &acknowledge);
-    if (vcpu->lapic.nmi_blocked) {
-        windows |= X86_WINDOW_NMI;
+    if (vcpu->lapic.nmi_blocked || vcpu->lapic.nmi_pending) {
+        windows |= nmi_window(vcpu);
     }
     if (windows != vcpu->lapic.windows) {
         vcpu->lapic.windows = windows;
@@ -362,6 +414,26 @@ void x86_interrupt_put_back(X86VCpu *vcpu, const X86Event *event)
 void x86_nmi_unblock(X86VCpu *vcpu)
 {
     vcpu->lapic.nmi_blocked = false;
+}
+
+void x86_nmi_iret(X86VCpu *vcpu)
+{
+    vcpu->lapic.iret_due = vcpu->lapic.nmi_blocked;
+    vcpu->lapic.iret_rip = vcpu->regs.rip;
+}
+
+// The flags that IRET has loaded are the guest's own. Breakpoints that hit at the same time are, too.
+bool x86_iret_stepped(X86VCpu *vcpu)
+{
+    const uint64_t dr6 = x86_read(vcpu, X86_FIELD_DR6);
+    const uint64_t before = vcpu->lapic.iret_dr6;
+
+    if (!vcpu->lapic.iret_stepped) {
+        return false;
+    }
+    end_step(vcpu);
+    x86_write(vcpu, X86_FIELD_DR6, (dr6 & ~DR6_BS) | (before & DR6_BS));
+    return (dr6 & ~before & DR6_BREAK) == 0;
 }
 
 // ---- messages to other processors ----
@@ -764,6 +836,9 @@ static void publish(_Atomic uint64_t *out, const uint32_t *words)
 
 void x86_interrupt_exit(X86VCpu *vcpu)
 {
+    if (vcpu->lapic.iret_stepped) {
+        end_step(vcpu);
+    }
     publish(vcpu->lapic.pending, vcpu->lapic.irr);
     publish(vcpu->lapic.active, vcpu->lapic.isr);
 }

@@ -88,6 +88,8 @@ static void next_element(X86VCpu *vcpu)
     }
     if (!cause->io.repeat || count_is_through(vcpu)) {
         x86_advance(vcpu, cause->length);
+    } else {
+        x86_single_step(vcpu);
     }
 }
 

@@ -156,6 +156,8 @@ static inline void x86_inject_gp(X86VCpu *vcpu)
 {
     x86_inject(vcpu, VECTOR_GP, true, 0);
 }
+// #DB of RFLAGS.TF, after an instruction or an element of a repeated one that was finished here.
+void x86_single_step(X86VCpu *vcpu);
 AxError x86_inject_exception(X86VCpu *vcpu, const AxException *exception);
 
 // ---- interrupt.c: the local APIC ----
@@ -172,6 +174,8 @@ void x86_lapic_acknowledged(X86VCpu *vcpu, uint8_t vector);
 // The first or next of several start-up messages, X86_DUE_STARTUP: fills *exit.
 X86Next x86_lapic_startup(X86VCpu *vcpu, AxVCpuExit *exit);
 void x86_nmi_unblock(X86VCpu *vcpu);
+void x86_nmi_iret(X86VCpu *vcpu);     // unblocked when the IRET at RIP is through
+bool x86_iret_stepped(X86VCpu *vcpu); // whether #DB says that and nothing else
 AxIrqState x86_interrupt_state(const void *arch, uint32_t irq);
 bool x86_interrupt_wakeup_pending(const X86VCpu *vcpu);
 bool x86_lapic_is_x2apic(const X86VCpu *vcpu);

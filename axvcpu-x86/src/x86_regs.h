@@ -54,6 +54,9 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, 
 #define RFLAGS_WRITABLE UINT64_C(0x3f7fd5)
 
 #define DR6_RESET UINT64_C(0xffff0ff0)
+#define DR6_BREAK UINT64_C(0x200f) // B0 to B3, BD
+#define DR6_BS    X86_BIT(14)
+#define DR7_GD    X86_BIT(13)
 #define DR7_RESET UINT64_C(0x400)
 #define DR7_FIXED X86_BIT(10)
 

@@ -70,8 +70,9 @@ typedef enum X86ExitKind {
     X86_EXIT_EXTERNAL_INTERRUPT,
     X86_EXIT_NMI,
     X86_EXIT_INTERRUPT_WINDOW,
-    X86_EXIT_NMI_WINDOW,
-    X86_EXIT_TPR_WRITE, /* MOV to CR8 */
+    X86_EXIT_NMI_WINDOW, /* NMIs are not blocked any more ... */
+    X86_EXIT_IRET,       /* ... or will not be after the IRET at RIP */
+    X86_EXIT_TPR_WRITE,  /* MOV to CR8 */
     X86_EXIT_EXCEPTION,
     X86_EXIT_MACHINE_CHECK,
     X86_EXIT_HYPERCALL,
@@ -155,7 +156,12 @@ typedef struct X86Lapic {
     uint32_t tmr[8];
     bool nmi_pending;
     bool nmi_blocked; /* until IRET */
-    bool intr;        /* the level of X86_IRQ_EXTINT */
+    /* The IRET at iret_rip ends that; single-stepped for an NMI that waits, with DR6 as it was. */
+    bool iret_due;
+    bool iret_stepped;
+    uint64_t iret_rip;
+    uint64_t iret_dr6;
+    bool intr; /* the level of X86_IRQ_EXTINT */
     /* Acknowledged, and not yet delivered. The event that is being delivered is of that sort. */
     bool extint_due;
     uint8_t extint_vector;

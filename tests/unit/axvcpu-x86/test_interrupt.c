@@ -162,6 +162,30 @@ static void a_disabled_apic_delivers_nothing(void **state)
     assert_int_equal(delivered(), EVENT_VALID | 0x45);
 }
 
+static unsigned iret_entries;
+static uint64_t iret_dr6 = DR6_RESET | DR6_BS;
+static uint64_t iret_events[3];
+
+// Leaves at an IRET, executes it one step and halts.
+static void guest_of_iret(struct X86GuestRegs *regs, Vmcb *vmcb)
+{
+    (void)regs;
+    iret_events[iret_entries] = vmcb->event_inj;
+    vmcb->event_inj = 0;
+    switch (iret_entries++) {
+    case 0: vmcb->exit_code = VMEXIT_IRET; break;
+    case 1:
+        assert_true((vmcb->rflags & RFLAGS_TF) != 0);
+        assert_int_equal(vmcb->intercept_1 & INTERCEPT_IRET, 0);
+        vmcb->rip += 0x100;
+        vmcb->rflags &= ~RFLAGS_TF;
+        vmcb->dr6 = iret_dr6;
+        vmcb->exit_code = VMEXIT_EXCEPTION + VECTOR_DB;
+        break;
+    default: vmcb->exit_code = VMEXIT_HLT; break;
+    }
+}
+
 static void an_nmi_waits_for_the_iret_of_the_one_before(void **state)
 {
     const uint64_t nmi = EVENT_VALID | UINT64_C(2) << 8 | 2;
@@ -173,8 +197,52 @@ static void an_nmi_waits_for_the_iret_of_the_one_before(void **state)
     axvcpu_events_post_nmi(&f.events);
     assert_int_equal(delivered(), 0);
     assert_true((fixture_vmcb(&f)->intercept_1 & INTERCEPT_IRET) != 0);
-    (void)fixture_run_exit(&f, VMEXIT_IRET, 0, 0, 0);
-    assert_int_equal(scripted.event_seen, nmi);
+    x86_sim.guest = guest_of_iret;
+    iret_entries = 0;
+    f.vcpu.activity = X86_ACTIVE;
+    assert_int_equal(x86_vcpu_ops.run(&f.vcpu, &f.exit), AX_OK);
+    assert_int_equal(iret_entries, 3);
+    assert_int_equal(iret_events[0], 0);
+    assert_int_equal(iret_events[1], 0);
+    assert_int_equal(iret_events[2], nmi);
+    assert_int_equal(f.exit.reason, AX_EXIT_HALT);
+    assert_int_equal(fixture_vmcb(&f)->dr6, DR6_RESET); // the guest does not see the step ...
+    assert_int_equal(f.vcpu.regs.rflags & RFLAGS_TF, 0);
+}
+
+// ... but a breakpoint that hits meanwhile.
+static void a_breakpoint_behind_an_iret_is_the_guests(void **state)
+{
+    (void)state;
+    f.vcpu.lapic.nmi_blocked = true;
+    f.vcpu.lapic.nmi_pending = true;
+    f.vcpu.lapic.iret_due = true;
+    f.vcpu.lapic.iret_rip = f.vcpu.regs.rip;
+    scripted.code = VMEXIT_HLT;
+    iret_dr6 = DR6_RESET | DR6_BS | 2;
+    iret_entries = 1;
+    x86_sim.guest = guest_of_iret;
+    assert_int_equal(x86_vcpu_ops.run(&f.vcpu, &f.exit), AX_OK);
+    assert_int_equal(iret_events[2], EVENT_VALID | UINT64_C(3) << 8 | VECTOR_DB);
+    assert_int_equal(fixture_vmcb(&f)->dr6, DR6_RESET | 2);
+}
+
+// Where the host looks between two runs it finds the guest's own flags.
+static void a_step_does_not_show_outside(void **state)
+{
+    uint64_t rflags;
+
+    (void)state;
+    f.vcpu.lapic.nmi_blocked = true;
+    f.vcpu.lapic.nmi_pending = true;
+    f.vcpu.lapic.iret_due = true;
+    f.vcpu.lapic.iret_rip = f.vcpu.regs.rip;
+    f.irq = 0x40;
+    assert_int_equal(fixture_run_exit(&f, VMEXIT_INTR, 0, 0, 0), AX_EXIT_EXTERNAL_INTERRUPT);
+    assert_int_equal(fixture_vmcb(&f)->rflags & RFLAGS_TF, RFLAGS_TF);
+    assert_int_equal(x86_get_reg(&f.vcpu, X86_REG_RFLAGS, &rflags), AX_OK);
+    assert_int_equal(rflags & RFLAGS_TF, 0);
+    assert_true(f.vcpu.lapic.nmi_blocked);
 }
 
 static void messages_name_their_targets(void **state)
@@ -503,6 +571,8 @@ int main(void)
         TEST(a_level_comes_back_until_it_is_lowered),
         TEST(a_disabled_apic_delivers_nothing),
         TEST(an_nmi_waits_for_the_iret_of_the_one_before),
+        TEST(a_breakpoint_behind_an_iret_is_the_guests),
+        TEST(a_step_does_not_show_outside),
         TEST(messages_name_their_targets),
         TEST(clusters_of_xapic_have_four_members),
         TEST(each_mode_of_delivery_has_its_kind),
