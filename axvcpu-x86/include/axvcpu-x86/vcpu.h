@@ -83,9 +83,10 @@ typedef enum X86ExitKind {
     X86_EXIT_NESTED_FAULT,
     X86_EXIT_SHUTDOWN,
     X86_EXIT_XSETBV,
-    X86_EXIT_CACHE,     /* INVD, WBINVD */
-    X86_EXIT_UNDEFINED, /* an instruction that guests do not have */
-    X86_EXIT_CONTROL,   /* MOV to CR0 or CR4 that changes what is not the guest's own */
+    X86_EXIT_CACHE,       /* INVD, WBINVD */
+    X86_EXIT_UNDEFINED,   /* an instruction that guests do not have */
+    X86_EXIT_TASK_SWITCH, /* VMX; SVM's processors carry them out themselves */
+    X86_EXIT_CONTROL,     /* MOV to CR0 or CR4 that changes what is not the guest's own */
     X86_EXIT_KIND_COUNT
 } X86ExitKind;
 

@@ -10,8 +10,6 @@
 // Offset in the virtual-APIC page, as in the page of xAPIC.
 #define VIRTUAL_TPR 0x80u
 
-#define DR7_GD UINT64_C(0x2000)
-
 // Host selectors must have RPL 0 and be of the GDT.
 #define SELECTOR_BITS UINT64_C(0xfff8)
 
@@ -434,6 +432,7 @@ static const Cause causes[VMX_EXIT_REASON_COUNT] = {
     [VMX_EXIT_TRIPLE_FAULT] = {X86_EXIT_SHUTDOWN, false, NULL},
     [VMX_EXIT_INTERRUPT_WINDOW] = {X86_EXIT_INTERRUPT_WINDOW, false, NULL},
     [VMX_EXIT_NMI_WINDOW] = {X86_EXIT_NMI_WINDOW, false, NULL},
+    [VMX_EXIT_TASK_SWITCH] = {X86_EXIT_TASK_SWITCH, false, NULL},
     [VMX_EXIT_CPUID] = {X86_EXIT_CPUID, true, NULL},
     [VMX_EXIT_GETSEC] = {X86_EXIT_UNDEFINED, true, NULL},
     [VMX_EXIT_HLT] = {X86_EXIT_HALT, true, NULL},
