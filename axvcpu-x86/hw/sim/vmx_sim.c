@@ -351,13 +351,9 @@ static void leave_guest(Region *vmcs)
     load_host();
 }
 
-bool x86_sim_vmx_is_launched(void)
+bool x86_sim_vmx_enter(struct X86GuestRegs *regs)
 {
-    return current() != NULL && current()->launched;
-}
-
-bool x86_sim_vmx_enter(struct X86GuestRegs *regs, bool resume)
-{
+    const bool resume = regs->launched != 0;
     Region *vmcs = current();
     bool entered;
 

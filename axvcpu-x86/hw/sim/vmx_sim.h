@@ -45,5 +45,4 @@ uint64_t x86_sim_vmx_read(uint32_t field);
 bool x86_sim_vmx_write(uint32_t field, uint64_t value);
 bool x86_sim_vmx_invept(uint64_t type, uint64_t eptp);
 bool x86_sim_vmx_invvpid(uint64_t type, uint16_t vpid);
-bool x86_sim_vmx_is_launched(void);
-bool x86_sim_vmx_enter(struct X86GuestRegs *regs, bool resume);
+bool x86_sim_vmx_enter(struct X86GuestRegs *regs);

@@ -123,8 +123,7 @@ static inline uint64_t x86_vmx_exit_address(void)
     return X86_SIM_EXIT_ADDRESS;
 }
 
-// VMRESUME once the VMCS has been launched; what tells the real one is the assembly's.
 static inline bool x86_vmx_enter(struct X86GuestRegs *regs)
 {
-    return x86_sim_vmx_enter(regs, x86_sim_vmx_is_launched());
+    return x86_sim_vmx_enter(regs);
 }
