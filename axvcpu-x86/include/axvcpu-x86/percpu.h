@@ -18,13 +18,14 @@ typedef struct X86VmxControls {
 typedef struct X86Features {
     uint8_t tag_bits; /* width of an ASID or VPID */
     bool has_xsave;
-    uint64_t xcr0;           /* components of XSAVE that guests may switch on; 0 without XSAVE */
-    uint64_t cr4;            /* bits that guests may set */
-    bool has_next_rip;       /* SVM: NRIPS; VMX always */
-    bool has_clean_bits;     /* SVM: VmcbClean */
-    bool has_flush_by_tag;   /* SVM: FlushByAsid; VMX: VPID */
-    bool has_decode_assists; /* SVM: DecodeAssists */
-    uint64_t ept_vpid_cap;   /* VMX: IA32_VMX_EPT_VPID_CAP */
+    uint64_t xcr0;            /* components of XSAVE that guests may switch on; 0 without XSAVE */
+    uint64_t cr4;             /* bits that guests may set */
+    bool has_next_rip;        /* SVM: NRIPS; VMX always */
+    bool has_clean_bits;      /* SVM: VmcbClean */
+    bool has_flush_by_tag;    /* SVM: FlushByAsid; VMX: VPID */
+    bool has_decode_assists;  /* SVM: DecodeAssists */
+    uint64_t ept_vpid_cap;    /* VMX: IA32_VMX_EPT_VPID_CAP */
+    uint8_t preemption_shift; /* VMX: of the timer's rate against the TSC's */
     X86VmxControls controls;
 } X86Features;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Capabilities of VMX (SDM volume 3, appendix A): what guests need, and the controls that follow.
+#include "vmx/entry_check.h"
 #include "vmx/vmx.h"
 
 #define CPUID_1_ECX_VMX X86_BIT(5)
@@ -11,41 +12,7 @@ typedef enum Group {
     GROUP_SECONDARY,
     GROUP_EXIT,
     GROUP_ENTRY,
-    GROUP_COUNT
 } Group;
-
-static bool has_true_controls(void)
-{
-    return (X86_READ(VMX_BASIC) & VMX_BASIC_TRUE_CONTROLS) != 0;
-}
-
-// Bits 31:0 must be 1, bits 63:32 may be.
-#define ALLOWED(function, NAME)                                           \
-    static uint64_t function(void)                                        \
-    {                                                                     \
-        return has_true_controls() ? X86_READ(VMX_TRUE_##NAME##_CONTROLS) \
-                                   : X86_READ(VMX_##NAME##_CONTROLS);     \
-    }
-ALLOWED(allowed_pin, PIN)
-ALLOWED(allowed_primary, PRIMARY)
-ALLOWED(allowed_exit, EXIT)
-ALLOWED(allowed_entry, ENTRY)
-#undef ALLOWED
-
-static uint64_t allowed_secondary(void)
-{
-    return (allowed_primary() >> 32 & PRIMARY_SECONDARY_CONTROLS) != 0
-               ? X86_READ(VMX_SECONDARY_CONTROLS)
-               : 0;
-}
-
-static uint64_t (*const allowed[GROUP_COUNT])(void) = {
-    [GROUP_PIN] = allowed_pin,
-    [GROUP_PRIMARY] = allowed_primary,
-    [GROUP_SECONDARY] = allowed_secondary,
-    [GROUP_EXIT] = allowed_exit,
-    [GROUP_ENTRY] = allowed_entry,
-};
 
 typedef enum Use {
     USE_ALWAYS,
@@ -72,6 +39,7 @@ static const struct {
     {GROUP_PIN, USE_ALWAYS, PIN_EXTERNAL_INTERRUPT_EXITING,
      "this CPU's VMX has no exits by interrupts"},
     {GROUP_PIN, USE_ALWAYS, PIN_NMI_EXITING, "this CPU's VMX has no exits by NMIs"},
+    {GROUP_PIN, USE_IF_THERE, PIN_PREEMPTION_TIMER, NULL},
     {GROUP_PIN, USE_ALWAYS, PIN_VIRTUAL_NMIS, "this CPU's VMX has no virtual NMIs"},
     {GROUP_PRIMARY, USE_ALWAYS, PRIMARY_TSC_OFFSETTING, "this CPU's VMX has no TSC offset"},
     {GROUP_PRIMARY, USE_ALWAYS, PRIMARY_TPR_SHADOW, "this CPU's VMX has no TPR shadow"},
@@ -107,9 +75,21 @@ static const struct {
 
 #define NEED_COUNT (sizeof(needs) / sizeof(needs[0]))
 
-static bool is_met(size_t n)
+// Bits 31:0 must be 1, bits 63:32 may be.
+static uint64_t allowed_in(const VmxAllowed *allowed, Group group)
 {
-    const uint64_t bits = allowed[needs[n].group]();
+    const uint64_t groups[] = {
+        [GROUP_PIN] = allowed->pin,     [GROUP_PRIMARY] = allowed->primary,
+        [GROUP_EXIT] = allowed->exit,   [GROUP_SECONDARY] = allowed->secondary,
+        [GROUP_ENTRY] = allowed->entry,
+    };
+
+    return groups[group];
+}
+
+static bool is_met(const VmxAllowed *allowed, size_t n)
+{
+    const uint64_t bits = allowed_in(allowed, (Group)needs[n].group);
 
     switch ((Use)needs[n].use) {
     case USE_IF_THERE: return true;
@@ -119,9 +99,9 @@ static bool is_met(size_t n)
 }
 
 // What must be 1 is, what guests have always is where it may be.
-static uint32_t controls(Group group)
+static uint32_t controls(const VmxAllowed *allowed, Group group)
 {
-    const uint64_t bits = allowed[group]();
+    const uint64_t bits = allowed_in(allowed, group);
     uint32_t wanted = 0;
 
     for (size_t i = 0; i < NEED_COUNT; i++) {
@@ -135,18 +115,22 @@ static uint32_t controls(Group group)
 
 void vmx_features(X86Features *out)
 {
+    VmxAllowed allowed;
+
+    vmx_allowed_read(&allowed);
     out->tag_bits = TAG_BITS;
     out->has_next_rip = true;
     out->controls = (X86VmxControls){
-        .pin = controls(GROUP_PIN),
-        .primary = controls(GROUP_PRIMARY),
-        .secondary = controls(GROUP_SECONDARY),
-        .exit = controls(GROUP_EXIT),
-        .entry = controls(GROUP_ENTRY),
+        .pin = controls(&allowed, GROUP_PIN),
+        .primary = controls(&allowed, GROUP_PRIMARY),
+        .secondary = controls(&allowed, GROUP_SECONDARY),
+        .exit = controls(&allowed, GROUP_EXIT),
+        .entry = controls(&allowed, GROUP_ENTRY),
     };
-    out->ept_vpid_cap = X86_READ(VMX_EPT_VPID_CAP);
+    out->ept_vpid_cap = allowed.ept_vpid_cap;
     out->has_flush_by_tag = (out->controls.secondary & SECONDARY_VPID) != 0;
-    out->cr4 &= X86_READ(VMX_CR4_FIXED1);
+    out->cr4 &= allowed.cr4_fixed1;
+    out->preemption_shift = (uint8_t)(allowed.misc & VMX_MISC_PREEMPTION_SHIFT);
 }
 
 // ---- why not ----
@@ -165,74 +149,63 @@ static bool is_unlocked(void)
            (control & FEATURE_CONTROL_VMX_OUTSIDE_SMX) != 0;
 }
 
-static bool has_good_ept(void)
+static bool has_good_ept(const VmxAllowed *allowed)
 {
     const uint64_t all = EPT_CAP_4_LEVELS | EPT_CAP_WRITE_BACK | EPT_CAP_UNCACHEABLE | EPT_CAP_2M |
                          EPT_CAP_INVEPT;
-    const uint64_t cap = X86_READ(VMX_EPT_VPID_CAP);
+    const uint64_t cap = allowed->ept_vpid_cap;
 
     return (cap & all) == all && (cap & (EPT_CAP_INVEPT_SINGLE | EPT_CAP_INVEPT_ALL)) != 0;
 }
 
-static bool can_flush_vpids(void)
+static bool can_flush_vpids(const VmxAllowed *allowed)
 {
-    const uint64_t cap = X86_READ(VMX_EPT_VPID_CAP);
+    const uint64_t cap = allowed->ept_vpid_cap;
 
-    return (controls(GROUP_SECONDARY) & SECONDARY_VPID) == 0 ||
+    return (controls(allowed, GROUP_SECONDARY) & SECONDARY_VPID) == 0 ||
            ((cap & EPT_CAP_INVVPID) != 0 &&
             (cap & (EPT_CAP_INVVPID_SINGLE | EPT_CAP_INVVPID_ALL)) != 0);
 }
 
-typedef struct Requirement {
-    bool (*holds)(void);
-    AxError error;
-    const char *reason;
-} Requirement;
-
-// In this order: the MSRs behind the first two exist when they hold, IA32_VMX_EPT_VPID_CAP when the
-// controls are as needed.
-static const Requirement before_controls[] = {
-    {has_vmx, AX_ENOHW, "this CPU has no VMX"},
-    {is_unlocked, AX_EFIRMWARE,
-     "VMX is locked off in IA32_FEATURE_CONTROL: enable VMX (VT-x) in the firmware's setup"},
-};
-
-static const Requirement after_controls[] = {
-    {has_good_ept, AX_ENOHW,
-     "this CPU's EPT lacks four levels, write-back or uncacheable memory, 2 MiB pages or INVEPT"},
-    {can_flush_vpids, AX_ENOHW, "this CPU's VMX has VPIDs but no INVVPID for them"},
-};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static AxError check(const Requirement *requirements, size_t count, const char **reason)
+static AxError unfit(const char **reason, AxError error, const char *text)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (!requirements[i].holds()) {
-            *reason = requirements[i].reason;
-            return requirements[i].error;
-        }
-    }
-    return AX_OK;
+    *reason = text;
+    return error;
 }
 
-static AxError check_controls(const char **reason)
+static AxError check_capabilities(const char **reason)
 {
+    VmxAllowed allowed;
+
+    vmx_allowed_read(&allowed);
     for (size_t i = 0; i < NEED_COUNT; i++) {
-        if (!is_met(i)) {
-            *reason = needs[i].reason;
-            return AX_ENOHW;
+        if (!is_met(&allowed, i)) {
+            return unfit(reason, AX_ENOHW, needs[i].reason);
         }
     }
-    return AX_OK;
+    if (!has_good_ept(&allowed)) {
+        return unfit(reason, AX_ENOHW,
+                     "this CPU's EPT lacks four levels, write-back or uncacheable memory, 2 MiB "
+                     "pages or INVEPT");
+    }
+    return can_flush_vpids(&allowed)
+               ? AX_OK
+               : unfit(reason, AX_ENOHW, "this CPU's VMX has VPIDs but no INVVPID for them");
 }
 
+// The MSRs behind each check exist when the one before holds.
 AxError vmx_check(const char **reason)
 {
     const char *ignored;
     const char **out = reason != NULL ? reason : &ignored;
-    AxError error = check(before_controls, COUNT(before_controls), out);
 
-    error = error == AX_OK ? check_controls(out) : error;
-    return error == AX_OK ? check(after_controls, COUNT(after_controls), out) : error;
+    if (!has_vmx()) {
+        return unfit(out, AX_ENOHW, "this CPU has no VMX");
+    }
+    if (!is_unlocked()) {
+        return unfit(out, AX_EFIRMWARE,
+                     "VMX is locked off in IA32_FEATURE_CONTROL: enable VMX (VT-x) in the "
+                     "firmware's setup");
+    }
+    return check_capabilities(out);
 }

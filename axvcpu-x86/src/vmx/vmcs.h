@@ -363,6 +363,9 @@ typedef enum VmcsField {
 #define EPT_CAP_INVVPID_SINGLE X86_BIT(41)
 #define EPT_CAP_INVVPID_ALL    X86_BIT(42)
 
+// IA32_VMX_MISC: the preemption timer counts once per 2^n ticks of the TSC
+#define VMX_MISC_PREEMPTION_SHIFT UINT64_C(0x1f)
+
 // Types of INVEPT and INVVPID
 #define INVEPT_SINGLE  1u
 #define INVEPT_ALL     2u

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Intel VMX behind the table of vendor.h (SDM volume 3, chapters 24 to 32).
 #include "vmx/vmx.h"
+#include "vmx/entry_check.h"
 
 #include <string.h>
 
@@ -256,6 +257,7 @@ static void forget_entry_fields(const X86VCpu *vcpu, VmxState *state)
     state->rsp = ~vcpu->regs.gpr[RSP];
     state->rflags = UINT64_MAX;
     state->interruptibility = UINT64_MAX;
+    state->patience = UINT64_MAX;
 }
 
 // The VMCS is in no processor, as unbind or its birth left it. A guest that waits in HLT without
@@ -416,7 +418,7 @@ static void decode_exception(X86VCpu *vcpu, X86Exit *exit)
 static X86_RARE void decode_failure(X86VCpu *vcpu, X86Exit *exit)
 {
     exit->kind = X86_EXIT_FAIL_ENTRY;
-    vmx_log_failure(vcpu, exit->raw, true);
+    vmx_log_failure(vcpu, exit->raw);
 }
 
 typedef struct Cause {
@@ -464,6 +466,7 @@ static const Cause causes[VMX_EXIT_REASON_COUNT] = {
     [VMX_EXIT_RDTSCP] = {X86_EXIT_UNDEFINED, true, NULL},
     [VMX_EXIT_INVVPID] = {X86_EXIT_UNDEFINED, true, NULL},
     [VMX_EXIT_WBINVD] = {X86_EXIT_CACHE, true, NULL},
+    [VMX_EXIT_PREEMPTION_TIMER] = {X86_EXIT_EXTERNAL_INTERRUPT, false, NULL},
     [VMX_EXIT_XSETBV] = {X86_EXIT_XSETBV, true, NULL},
     [VMX_EXIT_INVPCID] = {X86_EXIT_UNDEFINED, true, NULL},
     [VMX_EXIT_VMFUNC] = {X86_EXIT_UNDEFINED, true, NULL},
@@ -593,6 +596,24 @@ static uint64_t threshold(const X86VCpu *vcpu, const VmxState *state)
     return (state->windows & X86_WINDOW_TPR) != 0 ? page[VIRTUAL_TPR] >> 4 : 0;
 }
 
+// Bochs 2.7 masks the host's interrupts when it enters a guest with RFLAGS.IF clear, until the guest
+// changes IF. So such a stay ends after a millisecond, and the host looks for itself.
+static void limit_stay(const X86VCpu *vcpu, VmxState *state)
+{
+    const X86Features *features = &vcpu->percpu->features;
+    uint64_t ticks = UINT32_MAX;
+
+    if ((features->controls.pin & PIN_PREEMPTION_TIMER) == 0) {
+        return;
+    }
+    if ((vcpu->regs.rflags & RFLAGS_IF) == 0) {
+        const uint64_t wanted = vcpu->create.tsc_hz / 1000 >> features->preemption_shift;
+
+        ticks = wanted < ticks ? wanted + 1 : ticks;
+    }
+    put_changed(state, VMCS_PREEMPTION_TIMER, ticks, &state->patience);
+}
+
 static void load_guest(X86VCpu *vcpu, VmxState *state)
 {
     const X86GuestRegs *regs = &vcpu->regs;
@@ -613,6 +634,7 @@ static void load_guest(X86VCpu *vcpu, VmxState *state)
     put_changed(state, VMCS_GUEST_INTERRUPTIBILITY, interruptibility(vcpu, state),
                 &state->interruptibility);
     put_changed(state, VMCS_TPR_THRESHOLD, threshold(vcpu, state), &state->threshold);
+    limit_stay(vcpu, state);
     if (X86_READ(CR2) != state->fields[X86_FIELD_CR2]) {
         X86_WRITE(CR2, state->fields[X86_FIELD_CR2]);
     }
@@ -634,19 +656,18 @@ static void save_guest(X86VCpu *vcpu, VmxState *state)
     vcpu->lapic.nmi_blocked = (state->interruptibility & BLOCKING_BY_NMI) != 0;
 }
 
-// Also for what bind met: the log has the first field that is not there.
-static X86_RARE void refuse(X86VCpu *vcpu, const VmxState *state)
+static X86_RARE void refuse(X86VCpu *vcpu)
 {
-    const AxVCpuHal *hal = vcpu->env.hal;
     const uint64_t error = x86_vmx_read(VMCS_INSTRUCTION_ERROR);
 
     vcpu->exit = (X86Exit){.kind = X86_EXIT_FAIL_ENTRY, .raw = error};
-    if (state->refused != 0) {
-        hal->log(hal->ctx, AX_LOG_WARN, "VMCS of vCPU %u: field %x cannot be written",
-                 (unsigned)vcpu->env.vcpu_id, (unsigned)(state->refused & ~VMX_REFUSED));
-    } else {
-        vmx_log_failure(vcpu, error, false);
-    }
+    vmx_log_failure(vcpu, error);
+}
+
+// What bind could not write, and in debug builds what the processor would refuse.
+static bool is_refused(const VmxState *state)
+{
+    return state->refused != 0 || (X86_CHECK_ENTRIES && vmx_loaded_problem() != NULL);
 }
 
 // IDT-vectoring information tells what of the event was not delivered, so that it is used up. The
@@ -656,8 +677,8 @@ static void enter(X86VCpu *vcpu)
     VmxState *state = vmx_state(vcpu);
 
     load_guest(vcpu, state);
-    if (state->refused != 0 || !x86_vmx_enter(&vcpu->regs)) {
-        refuse(vcpu, state);
+    if (is_refused(state) || !x86_vmx_enter(&vcpu->regs)) {
+        refuse(vcpu);
         return;
     }
     vcpu->event.valid = false;

@@ -20,6 +20,7 @@ typedef struct VmxState {
     uint64_t rflags;
     uint64_t interruptibility;
     uint64_t threshold;
+    uint64_t patience;
 } VmxState;
 
 #define VMX_REFUSED UINT32_C(0x80000000)
@@ -70,4 +71,4 @@ void vmx_fields_save(X86VCpu *vcpu);
 void vmx_load_pdptes(X86VCpu *vcpu);
 
 // ---- failure.c: why an entry was refused, to the log ----
-void vmx_log_failure(const X86VCpu *vcpu, uint64_t reason, bool entered);
+void vmx_log_failure(const X86VCpu *vcpu, uint64_t reason);
