@@ -459,12 +459,25 @@ static void decode_simple(const X86VCpu *vcpu, const Vmcb *vmcb, X86Exit *exit)
     }
 }
 
-// Hardware does not say why.
+// QEMU 7.2 gives it 32 bits.
+static bool is_failure(uint64_t code)
+{
+    return (uint32_t)code == (uint32_t)VMEXIT_INVALID;
+}
+
+// Hardware does not say why. QEMU 7.2 ends a guest's MOV to CR3 or CR4 with reserved bits in this way,
+// too, which is #GP.
 static X86_RARE void decode_failure(const X86VCpu *vcpu, const Vmcb *vmcb, X86Exit *exit)
 {
     const AxVCpuHal *hal = vcpu->env.hal;
     const char *problem = svm_entry_problem(vmcb);
 
+    if (problem == NULL && vmcb->exit_code != VMEXIT_INVALID) {
+        exit->kind = X86_EXIT_EXCEPTION;
+        exit->exception.vector = VECTOR_GP;
+        exit->exception.has_error_code = true;
+        return;
+    }
     exit->kind = X86_EXIT_FAIL_ENTRY;
     hal->log(hal->ctx, AX_LOG_WARN, "VMRUN refused vCPU %u: %s", (unsigned)vcpu->env.vcpu_id,
              problem != NULL ? problem : "none of the known reasons");
@@ -488,7 +501,7 @@ static void decode(const X86VCpu *vcpu, const Vmcb *vmcb, X86Exit *exit)
         decode_exception(vmcb, exit);
     } else if (code < SIMPLE_COUNT) {
         decode_simple(vcpu, vmcb, exit);
-    } else if (code == VMEXIT_INVALID) {
+    } else if (is_failure(code)) {
         decode_failure(vcpu, vmcb, exit);
     }
 }

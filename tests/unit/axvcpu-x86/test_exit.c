@@ -161,6 +161,21 @@ static void cpuid_is_finished_inside(void **state)
     assert_int_equal(f.vcpu.regs.rip, ENTRY + 3);
 }
 
+// QEMU 7.2: a guest's MOV to CR4 that is #GP, and a VMRUN that was refused.
+static void a_failure_of_32_bits_has_a_reason_or_is_gp(void **state)
+{
+    const uint64_t efer = x86_read(&f.vcpu, X86_FIELD_EFER);
+
+    (void)state;
+    protected_mode();
+    (void)fixture_run_exit(&f, UINT32_MAX, 0, 0, 0);
+    assert_raised(VECTOR_GP, true);
+    x86_write(&f.vcpu, X86_FIELD_CR0, CR0_PE | CR0_PG);
+    x86_write(&f.vcpu, X86_FIELD_EFER, efer | EFER_LME);
+    x86_write(&f.vcpu, X86_FIELD_CR4, 0); // long mode without PAE
+    assert_int_equal(fixture_run_exit(&f, UINT32_MAX, 0, 0, 0), AX_EXIT_FAIL_ENTRY);
+}
+
 static void halt_waits_only_for_who_takes_interrupts(void **state)
 {
     (void)state;
@@ -484,6 +499,7 @@ int main(void)
         TEST(a_string_leaves_once_per_element),
         TEST(cpuid_hides_what_guests_do_not_have),
         TEST(cpuid_is_finished_inside),
+        TEST(a_failure_of_32_bits_has_a_reason_or_is_gp),
         TEST(halt_waits_only_for_who_takes_interrupts),
         TEST(msrs_that_would_fail_an_entry_are_refused),
         TEST(an_msr_that_nobody_has_is_the_hosts_to_refuse),
