@@ -68,6 +68,7 @@ static inline uint32_t port_read32(uint16_t port)
 #define WRITE_DR(n, value) \
     __asm__ volatile("movq %0, %%dr" #n : : "r"((uint64_t)(value)) : "memory")
 
+#define CR0_TS      (UINT64_C(1) << 3)
 #define CR0_WP      (UINT64_C(1) << 16)
 #define CR4_DE      (UINT64_C(1) << 3)
 #define CR4_OSXSAVE (UINT64_C(1) << 18)
@@ -83,6 +84,8 @@ static inline uint32_t port_read32(uint16_t port)
 #define RFLAGS_OF UINT64_C(0x800)
 #define RFLAGS_AC UINT64_C(0x40000)
 #define RFLAGS_1  UINT64_C(0x002)
+
+#define DR6_BS UINT64_C(0x4000)
 
 static inline uint64_t read_msr(uint32_t msr)
 {

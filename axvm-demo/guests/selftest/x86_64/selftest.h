@@ -4,6 +4,12 @@
 
 #include "arch.h"
 
+// Pages of the window that the parts use, up to 16 each.
+#define SELFTEST_PAGE_EXCEPTIONS 16u
+
+#define SELFTEST_SCRATCH_PORT (GUEST_UART_PORT + 7u) // keeps a byte
+
+void test_exceptions(void);
 void test_load_store(void);
 void test_memory(void);
 void test_timers(void);
