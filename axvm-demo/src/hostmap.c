@@ -20,13 +20,17 @@ static bool map_symbols(const char *start, const char *end, PageKind kind)
     return pagetable_map(&table, (uintptr_t)start, (uint64_t)(end - start), kind);
 }
 
+uint64_t hostmap_stack_top(uint32_t index)
+{
+    return (uintptr_t)stacks + UINT64_C(2) * STACK_SIZE * index + STACK_SIZE;
+}
+
 static bool map_stacks(void)
 {
     bool mapped = true;
 
-    for (uint64_t i = 0; mapped && i < STACK_COUNT; i++) {
-        mapped = pagetable_map(&table, (uintptr_t)stacks + UINT64_C(2) * STACK_SIZE * i, STACK_SIZE,
-                               PAGE_DATA);
+    for (uint32_t i = 0; mapped && i < STACK_COUNT; i++) {
+        mapped = pagetable_map(&table, hostmap_stack_top(i) - STACK_SIZE, STACK_SIZE, PAGE_DATA);
     }
     return mapped;
 }

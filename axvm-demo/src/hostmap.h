@@ -15,6 +15,9 @@ void hostmap_init(const PageFormat *format, PageTablePage *pages, uint32_t page_
 /* The sections of the image with their rights, and the stacks without the guards below them. */
 bool hostmap_add_image(void);
 
+/* Where stack number `index`, below STACK_COUNT, begins to grow down. */
+uint64_t hostmap_stack_top(uint32_t index);
+
 /* What lies in the image keeps its rights. */
 bool hostmap_add(uint64_t base, uint64_t size, PageKind kind);
 

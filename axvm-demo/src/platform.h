@@ -46,7 +46,13 @@ void uart_put(uint8_t byte);
 bool uart_get(uint8_t *byte);
 
 /* ---- time ---- */
-uint64_t time_now_ns(void);
+/* The table of AxVCpuHal has it itself: it is asked for at every exit of a guest. */
+uint64_t hal_now_ns(void *ctx);
+static inline uint64_t time_now_ns(void)
+{
+    return hal_now_ns(NULL);
+}
+
 /* One interrupt at host time `deadline_ns`; AX_DEADLINE_NONE (UINT64_MAX) switches it off. */
 void time_arm(uint64_t deadline_ns);
 
@@ -58,9 +64,9 @@ void irq_kick(AxPCpuId pcpu);
 /* Returns when an interrupt is pending, which stays pending. */
 void irq_wait(void);
 
-/* Index into HostInfo.cpus; after platform_init or platform_init_pcpu. */
-AxPCpuId this_pcpu(void);
-
-/* this_pcpu and time_now_ns for AxVCpuHal, which is asked twice at every exit of a guest. */
+/* Index into HostInfo.cpus; after platform_init or platform_init_pcpu. As hal_now_ns. */
 AxPCpuId hal_this_pcpu(void *ctx);
-uint64_t hal_now_ns(void *ctx);
+static inline AxPCpuId this_pcpu(void)
+{
+    return hal_this_pcpu(NULL);
+}

@@ -23,7 +23,6 @@
 
 _Static_assert(HOST_CPUS_MAX <= STACK_COUNT, "one stack each");
 
-extern char stacks[];
 void secondary_start(void);
 
 static Aarch64Board board;
@@ -35,11 +34,6 @@ AxPCpuId hal_this_pcpu(void *ctx)
 {
     (void)ctx;
     return (AxPCpuId)CPU_READ(tpidr_el2);
-}
-
-AxPCpuId this_pcpu(void)
-{
-    return hal_this_pcpu(NULL);
 }
 
 static uint64_t cpu_number(void)
@@ -84,7 +78,7 @@ void platform_init_pcpu(const HostInfo *info)
 
 bool platform_start_pcpu(const HostInfo *info, AxPCpuId id)
 {
-    const uint64_t stack = (uintptr_t)stacks + UINT64_C(2) * STACK_SIZE * id + STACK_SIZE;
+    const uint64_t stack = hostmap_stack_top(id);
 
     return firmware_call(PSCI_CPU_ON, info->cpus[id], (uintptr_t)secondary_start, stack) == 0;
 }
@@ -94,11 +88,6 @@ uint64_t hal_now_ns(void *ctx)
     (void)ctx;
     cpu_isb();
     return clock_ns(&host_clock, CPU_READ(cntpct_el0));
-}
-
-uint64_t time_now_ns(void)
-{
-    return hal_now_ns(NULL);
 }
 
 void time_arm(uint64_t deadline_ns)

@@ -23,7 +23,6 @@
 
 _Static_assert(HOST_CPUS_MAX <= STACK_COUNT, "one stack each");
 
-extern char stacks[];
 void secondary_start(void);
 extern uint64_t secondary_stack;
 
@@ -44,11 +43,6 @@ AxPCpuId hal_this_pcpu(void *ctx)
     (void)ctx;
     __asm__ volatile("mv %0, tp" : "=r"(tp));
     return (AxPCpuId)tp;
-}
-
-AxPCpuId this_pcpu(void)
-{
-    return hal_this_pcpu(NULL);
 }
 
 static uint64_t cpu_number(void)
@@ -108,7 +102,7 @@ static AxPCpuId stack_of(AxPCpuId id)
 
 bool platform_start_pcpu(const HostInfo *info, AxPCpuId id)
 {
-    const uint64_t stack = (uintptr_t)stacks + UINT64_C(2) * STACK_SIZE * stack_of(id) + STACK_SIZE;
+    const uint64_t stack = hostmap_stack_top(stack_of(id));
 
     secondary_stack = stack;
     __asm__ volatile("fence rw, rw" : : : "memory");
@@ -120,11 +114,6 @@ uint64_t hal_now_ns(void *ctx)
 {
     (void)ctx;
     return clock_ns(&host_clock, CPU_READ(time));
-}
-
-uint64_t time_now_ns(void)
-{
-    return hal_now_ns(NULL);
 }
 
 // A guest programs the timer of Sstc by itself, and QEMU 7.2 may lose its interrupt: it stays pending,

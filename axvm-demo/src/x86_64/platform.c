@@ -55,15 +55,10 @@ static uint32_t this_stack(void)
 }
 
 // No register of a guest's has to be put back for it.
-AxPCpuId this_pcpu(void)
-{
-    return owners[this_stack()];
-}
-
 AxPCpuId hal_this_pcpu(void *ctx)
 {
     (void)ctx;
-    return this_pcpu();
+    return owners[this_stack()];
 }
 
 bool platform_read(HostInfo *info, const void *boot, const char **why)
@@ -151,7 +146,7 @@ static bool is_started(void)
 
 bool platform_start_pcpu(const HostInfo *info, AxPCpuId id)
 {
-    const uint64_t stack = (uintptr_t)stacks + UINT64_C(2) * STACK_SIZE * stack_of(id) + STACK_SIZE;
+    const uint64_t stack = hostmap_stack_top(stack_of(id));
 
     atomic_store_explicit(&secondary_stack, (uint32_t)stack, memory_order_release);
     apic_send_init(info->cpus[id]);
@@ -164,15 +159,10 @@ bool platform_start_pcpu(const HostInfo *info, AxPCpuId id)
     return true;
 }
 
-uint64_t time_now_ns(void)
-{
-    return clock_ns(&host_clock, clock_ticks());
-}
-
 uint64_t hal_now_ns(void *ctx)
 {
     (void)ctx;
-    return time_now_ns();
+    return clock_ns(&host_clock, clock_ticks());
 }
 
 // Not 0, which would switch it off.

@@ -86,6 +86,7 @@ static void assert_image_keeps_its_rights(void)
     for (uint64_t i = 0; i < STACK_COUNT; i++) {
         const uint64_t stack = at(stacks) + UINT64_C(2) * STACK_SIZE * i;
 
+        assert_int_equal(hostmap_stack_top((uint32_t)i), stack + STACK_SIZE);
         assert_true(is(stack, PAGE_DATA));
         assert_true(is(stack + STACK_SIZE - 1, PAGE_DATA));
         assert_int_equal(entry_of(stack + STACK_SIZE), 0); // the guard

@@ -35,13 +35,15 @@ bool platform_start_pcpu(const HostInfo *info, AxPCpuId id)
     return false;
 }
 
-AxPCpuId this_pcpu(void)
+AxPCpuId hal_this_pcpu(void *ctx)
 {
+    (void)ctx;
     return 0;
 }
 
-uint64_t time_now_ns(void)
+uint64_t hal_now_ns(void *ctx)
 {
+    (void)ctx;
     return NOW;
 }
 
@@ -176,18 +178,6 @@ static void hal_deadline(void *ctx, uint64_t deadline_ns)
     pcpu_set_deadline(deadline_ns);
 }
 
-static AxPCpuId hal_pcpu(void *ctx)
-{
-    (void)ctx;
-    return this_pcpu();
-}
-
-static uint64_t hal_now(void *ctx)
-{
-    (void)ctx;
-    return time_now_ns();
-}
-
 static void hal_kick(void *ctx, AxPCpuId pcpu)
 {
     (void)ctx;
@@ -211,8 +201,8 @@ const AxVCpuHal demo_hal = {
     .irq_handler = hal_handle,
     .irq_set_active = hal_active,
     .set_deadline = hal_deadline,
-    .this_pcpu = hal_pcpu,
-    .now_ns = hal_now,
+    .this_pcpu = hal_this_pcpu,
+    .now_ns = hal_now_ns,
     .kick_pcpu = hal_kick,
     .log = hal_log,
 };
