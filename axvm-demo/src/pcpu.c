@@ -174,7 +174,6 @@ static void release_current(Pcpu *pcpu)
             demo_fail("a vCPU cannot be unbound: %s", axvcpu_error_name(error));
         }
     }
-    pcpu->guest_deadline = SCHED_NEVER;
     atomic_store_explicit(&pcpu->current, SCHED_NONE, memory_order_release);
 }
 
