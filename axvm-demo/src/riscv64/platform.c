@@ -11,6 +11,7 @@
 #include "layout.h"
 #include "log.h"
 #include "plic.h"
+#include "quirks.h"
 #include "receive.h"
 #include "sbi.h"
 #include "scale.h"
@@ -18,8 +19,6 @@
 
 // Sstc; assemblers do not know it by name.
 #define stimecmp 0x14d
-
-#define LOOKS_PER_SECOND 10u // see look_soon
 
 _Static_assert(HOST_CPUS_MAX <= STACK_COUNT, "one stack each");
 
@@ -116,16 +115,6 @@ uint64_t hal_now_ns(void *ctx)
     return clock_ns(&host_clock, CPU_READ(time));
 }
 
-// A guest programs the timer of Sstc by itself, and QEMU 7.2 may lose its interrupt: it stays pending,
-// but the hart does not look when it came due while the hart entered the guest. Any interrupt makes
-// it look again, so there is one in a while.
-static uint64_t look_soon(uint64_t ticks)
-{
-    const uint64_t soon = CPU_READ(time) + frequency / LOOKS_PER_SECOND;
-
-    return ticks < soon ? ticks : soon;
-}
-
 // A comparator that lies ahead takes back an interrupt that is pending, too.
 void time_arm(uint64_t deadline_ns)
 {
@@ -134,7 +123,7 @@ void time_arm(uint64_t deadline_ns)
                                : scale(deadline_ns, NS_PER_SECOND, frequency) + 1;
 
     if (has_sstc) {
-        CPU_WRITE(stimecmp, look_soon(ticks));
+        CPU_WRITE(stimecmp, quirk_lost_guest_timer(ticks, CPU_READ(time), frequency));
     } else {
         (void)sbi_call(SBI_EXT_TIME, SBI_TIME_SET_TIMER, ticks, 0, 0);
     }
