@@ -383,14 +383,12 @@ static void decode_control(X86VCpu *vcpu, X86Exit *exit)
     exit->control.value = x86_is_64bit(vcpu) ? value : (uint32_t)value;
 }
 
-// Such an exit has not touched DR6, nor cleared DR7.GD.
-static void take_debug(const X86VCpu *vcpu, uint64_t info)
+// Such an exit has not touched DR6.
+static void take_debug(uint64_t info)
 {
     const uint64_t bits = DEBUG_BREAKPOINTS | DEBUG_BD | DEBUG_BS;
-    const uint64_t dr7 = x86_vmx_read(VMCS_GUEST_DR7);
 
     X86_WRITE(DR6, (X86_READ(DR6) & ~DEBUG_BREAKPOINTS) | (info & bits));
-    vmx_put(vmx_state(vcpu), VMCS_GUEST_DR7, dr7 & ~DR7_GD);
 }
 
 static void decode_exception(X86VCpu *vcpu, X86Exit *exit)
@@ -411,7 +409,7 @@ static void decode_exception(X86VCpu *vcpu, X86Exit *exit)
     if (INTERRUPTION_TYPE(info) == INTERRUPTION_PRIVILEGED_EXCEPTION) {
         x86_advance(vcpu, (unsigned)x86_vmx_read(VMCS_EXIT_INSTRUCTION_LENGTH)); // INT1 is a trap
     } else if (vector == VECTOR_DB) {
-        take_debug(vcpu, exit->info);
+        take_debug(exit->info);
     }
 }
 
@@ -536,15 +534,6 @@ static void windows(X86VCpu *vcpu, uint32_t open)
     }
 }
 
-// No NMI comes right behind MOV SS, and on some processors STI.
-static X86_RARE void hold_nmi_back(X86VCpu *vcpu)
-{
-    x86_interrupt_put_back(vcpu, &vcpu->event);
-    vcpu->event.valid = false;
-    vcpu->lapic.windows |= X86_WINDOW_NMI;
-    windows(vcpu, vcpu->lapic.windows);
-}
-
 static X86_RARE void put_event(const X86VCpu *vcpu, VmxState *state)
 {
     const X86Event *event = &vcpu->event;
@@ -554,9 +543,6 @@ static X86_RARE void put_event(const X86VCpu *vcpu, VmxState *state)
     if (event->has_error_code) {
         info |= INTERRUPTION_HAS_ERROR;
         vmx_put(state, VMCS_ENTRY_EXCEPTION_ERROR_CODE, event->error_code);
-    }
-    if (event->type == X86_EVENT_SOFTWARE) {
-        vmx_put(state, VMCS_ENTRY_INSTRUCTION_LENGTH, vcpu->exit.length);
     }
     if (!vcpu->trap_wait) {
         vmx_put(state, VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE); // not every event may wake it
@@ -618,9 +604,6 @@ static void load_guest(X86VCpu *vcpu, VmxState *state)
 {
     const X86GuestRegs *regs = &vcpu->regs;
 
-    if (vcpu->event.valid && vcpu->event.type == X86_EVENT_NMI && vcpu->shadow) {
-        hold_nmi_back(vcpu);
-    }
     if (state->pdptes_stale) {
         vmx_load_pdptes(vcpu);
     }
