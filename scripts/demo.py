@@ -19,11 +19,11 @@ import time
 import guest
 import machine
 
-DEFAULT_TIMEOUT = 120
 MAX_VCPUS = 8  # axvm/include/axvm/config.h
+MAX_CPUS = 8  # axvm-demo/src/hostinfo.h
 TAIL_SIZE = 65536
-# Until the first output of a guest inside the image; a CPU that cannot run the hypervisor's code has none.
-START_TIMEOUT = 15
+SILENT_TIMEOUT = 60  # for a guest that takes keys, when there are no more
+NO_KEYS = "standard input has ended, and this guest waits for keys"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,28 +34,31 @@ class Guest:
     words: str = ""
     interactive: bool = False
     enter_after: str = ""  # Enter is pressed once the guest has printed this: the UART interrupts
-    debian: bool = False  # its kernel and ramdisk are those of guest.py
+    debian: tuple[str, ...] = ()  # the files of guest.py that are kernel and ramdisk
     archs: tuple[str, ...] = tuple(machine.ARCHS)
 
 
-# Where boards have what bench and stock kernels need.
-COMPLETE = ("aarch64", "riscv64")
+BOOT = ("kernel", "initramfs")
 GUESTS = {
     "builtin": Guest("self-test of what the hypervisor promises, inside its image", builtin="selftest"),
     "hello": Guest("the smallest guest, inside the hypervisor's image", builtin="hello"),
-    "bench": Guest("what exits cost, inside the hypervisor's image", builtin="bench", archs=COMPLETE),
-    "linux": Guest("stock Debian kernel with busybox; reports and powers off", config="linux.toml", debian=True,
-                   enter_after="SLEEP-START", archs=COMPLETE),
+    "bench": Guest("what exits cost, inside the hypervisor's image", builtin="bench"),
+    "linux": Guest("stock Debian kernel with busybox; reports and powers off", config="linux.toml", debian=BOOT,
+                   enter_after="SLEEP-START"),
+    "linux-pvh": Guest("the same kernel, started without its decompressor", config="linux-pvh.toml",
+                       debian=("vmlinux", "initramfs"), enter_after="SLEEP-START", archs=("x86_64",)),
     "linux-shell": Guest("the same with a shell; leave it with 'exit', Ctrl-] x or Ctrl-A x",
-                         config="linux.toml", debian=True, words="axvm.shell", interactive=True, archs=COMPLETE),
+                         config="linux.toml", debian=BOOT, words="axvm.shell", interactive=True),
     "u-boot": Guest("Debian's U-Boot at its prompt; leave it with 'poweroff', Ctrl-] x or Ctrl-A x",
                     config="u-boot.toml", interactive=True, archs=("riscv64",)),
+    "memtest": Guest("Debian's memtest86+, which never ends; leave it with Ctrl-] x or Ctrl-A x",
+                     config="memtest.toml", debian=("memtest",), interactive=True, archs=("x86_64",)),
 }
 GUEST_WORDS = {"selftest": "builtin"}  # what it is called inside the image
 
 
-def guests_of(arch):
-    return [name for name, entry in GUESTS.items() if arch in entry.archs]
+def guests_of(name):
+    return [guest_name for guest_name, entry in GUESTS.items() if machine.MACHINES[name].arch in entry.archs]
 
 
 class UsageError(Exception):
@@ -63,11 +66,15 @@ class UsageError(Exception):
 
 
 class Late(Exception):
-    """The emulator ran for `seconds`, which is too long; `silent` when it wrote nothing."""
+    """It takes too long, and why that is."""
 
-    def __init__(self, seconds, silent):
-        super().__init__(seconds)
-        self.seconds, self.silent = seconds, silent
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Seconds: for all of it, and until the first output; `why` says what may be wrong without that."""
+    all: float
+    start: float
+    why: str
 
 
 class Parser(argparse.ArgumentParser):
@@ -85,24 +92,33 @@ def positive(text):
     return int(text)
 
 
-def vcpu_count(text):
-    if text not in map(str, range(1, MAX_VCPUS + 1)):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 to {MAX_VCPUS}")
-    return int(text)
+def count_up_to(most):
+    def count(text):
+        if text not in map(str, range(1, most + 1)):
+            raise argparse.ArgumentTypeError(f"'{text}' is not a number from 1 to {most}")
+        return int(text)
+    return count
+
+
+vcpu_count, cpu_count = count_up_to(MAX_VCPUS), count_up_to(MAX_CPUS)
 
 
 def arguments(argv):
     names = "\n".join(f"  {name:12} {entry.about}" + only_for(entry) for name, entry in GUESTS.items())
     parser = Parser(prog="demo.sh", description=__doc__, allow_abbrev=False,
-                    epilog=f"architectures: {', '.join(machine.ARCHS)}\nguests:\n{names}",
+                    epilog=f"machines: {', '.join(machine.MACHINES)}\nguests:\n{names}",
                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("arch", nargs="?", default="aarch64", metavar="ARCH", help="default: %(default)s")
+    parser.add_argument("machine", nargs="?", default="aarch64", metavar="MACHINE",
+                        help="an architecture in QEMU, or x86_64-vmx: Intel's in Bochs (default: %(default)s)")
     parser.add_argument("guest", nargs="?", metavar="GUEST", help="default: builtin")
+    parser.add_argument("--cpus", type=cpu_count, default=1, metavar="N",
+                        help=f"number of CPUs of the emulated machine, 1 to {MAX_CPUS} (default: %(default)s)")
     parser.add_argument("--vcpus", type=vcpu_count, metavar="N", help=f"number of virtual CPUs of the guest, 1 to {MAX_VCPUS}")
-    models = "; ".join(f"{name}: {arch.cpu} (default), {arch.other_cpus}" for name, arch in machine.ARCHS.items())
+    models = "; ".join(f"{name}: {this.cpu} (default), {this.other_cpus}" for name, this in machine.MACHINES.items())
     parser.add_argument("--cpu", metavar="MODEL", help=f"the emulator's CPU model, like {models}")
+    limits = ", ".join(f"{name} {this.timeout}" for name, this in machine.MACHINES.items())
     parser.add_argument("--timeout", type=positive, metavar="S",
-                        help=f"stop after S seconds (default: {DEFAULT_TIMEOUT}, none for a shell)")
+                        help=f"stop after S seconds (default: {limits}; none for a shell)")
     parser.add_argument("--mem", type=positive, default=1024, metavar="MIB",
                         help="memory of the emulated machine in MiB (default: %(default)s)")
     parser.add_argument("--append", default="", metavar="WORDS", help="more words for the guest's command line")
@@ -116,8 +132,8 @@ def arguments(argv):
 
 
 def check_arguments(args):
-    if args.arch not in machine.ARCHS:
-        raise UsageError(f"no such architecture '{args.arch}'; architectures: {', '.join(machine.ARCHS)}")
+    if args.machine not in machine.MACHINES:
+        raise UsageError(f"no such machine '{args.machine}'; machines: {', '.join(machine.MACHINES)}")
     if args.bundle and args.guest:
         raise UsageError("give a guest or --bundle, not both")
     if args.bundle and not args.bundle.is_file():
@@ -126,8 +142,8 @@ def check_arguments(args):
         raise UsageError(f"'{args.bundle}' is empty")
     args.guest = args.guest or "builtin"
     args.guest = GUEST_WORDS.get(args.guest, args.guest)
-    if args.guest not in guests_of(args.arch):
-        raise UsageError(f"no such guest '{args.guest}' for {args.arch}; guests: {', '.join(guests_of(args.arch))}")
+    if args.guest not in guests_of(args.machine):
+        raise UsageError(f"no such guest '{args.guest}' for {args.machine}; guests: {', '.join(guests_of(args.machine))}")
     if not GUESTS[args.guest].config and (args.append or args.set):
         what = "--bundle" if args.bundle else f"guest '{args.guest}'"
         raise UsageError(f"{what} takes no --append and no --set")
@@ -139,56 +155,84 @@ def bundle_for(args):
         return args.bundle
     overrides = []
     if chosen.debian:
-        kernel, initramfs, _ = guest.ensure(args.arch)
-        overrides = [f"kernel.kernel_path={kernel}", f"kernel.ramdisk_path={initramfs}"]
-    output = machine.BUILD / f"{args.arch}-{args.guest}.bundle"
-    return machine.make_bundle(args.arch, output, [machine.CONFIGS / args.arch / chosen.config],
-                               overrides + args.set, f"{chosen.words} {args.append}".strip())
+        files = guest.ensure(machine.MACHINES[args.machine].arch)
+        overrides = [f"kernel.{field}={files[name]}"
+                     for field, name in zip(("kernel_path", "ramdisk_path"), chosen.debian)]
+    output = machine.BUILD / f"{args.machine}-{args.guest}.bundle"
+    config = machine.CONFIGS / machine.MACHINES[args.machine].arch / chosen.config
+    return machine.make_bundle(args.machine, output, [config], overrides + args.set,
+                               f"{chosen.words} {args.append}".strip())
 
 
 def emulator_command(args, image, bundle):
-    # A shell gets every key, Ctrl-C included; the emulator's own keys begin with Ctrl-A.
-    interactive = GUESTS[args.guest].interactive
-    serial = (("-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console",
-               "-mon", "chardev=console") if interactive else ("-serial", "stdio"))
     options = [] if bundle else [f"axvm.guest={GUESTS[args.guest].builtin}"]
     if args.vcpus:
         options.append(f"axvm.vcpus={args.vcpus}")
-    return machine.command(args.arch, image, bundle, args.cpu, args.mem, serial, " ".join(options))
+    return machine.command(args.machine, image, bundle, args.cpu, args.mem, args.cpus,
+                           GUESTS[args.guest].interactive, " ".join(options))
 
 
-def press_enter(emulator):
-    with contextlib.suppress(BrokenPipeError):  # it has ended meanwhile
-        emulator.stdin.write(b"\n")
-        emulator.stdin.flush()
+class Relay:
+    """Passes the emulator's output on, and our keys if `piped`; raises Late when it takes too long."""
 
+    def __init__(self, emulator, limits, enter_after, piped):
+        self.tail = b""
+        self._emulator, self._limits = emulator, limits
+        self._waiting = enter_after.encode()
+        self._pressed = False
+        self._start = time.monotonic()
+        self._silent_since = math.inf  # counts once there are no more keys
+        self._selector = selectors.PollSelector()  # which takes files as well
+        self._selector.register(emulator.stdout, selectors.EVENT_READ, self._show)
+        if piped:
+            self._selector.register(0, selectors.EVENT_READ, self._press)
 
-def relay(emulator, timeout, start_timeout, enter_after):
-    """Pass the emulator's output on until it ends; returns the last of it, raises Late.
+    def run(self):
+        """Until the emulator ends; returns the last of its output."""
+        with self._selector:
+            while self._emulator.stdout in self._selector.get_map():
+                for key, _ in self._selector.select(self._left()):
+                    key.data()
+        return self.tail.decode("utf-8", "replace")
 
-    Without any output it is given `start_timeout` seconds only.
-    """
-    start = time.monotonic()
-    waiting = enter_after.encode()
-    tail = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(emulator.stdout, selectors.EVENT_READ)
-        while True:
-            allowed = timeout if tail else min(timeout, start_timeout)
-            left = start + allowed - time.monotonic()
-            if left <= 0:
-                raise Late(allowed, not tail)
-            if not selector.select(None if left == math.inf else left):
-                continue
-            data = os.read(emulator.stdout.fileno(), 65536)
-            if not data:
-                return tail.decode("utf-8", "replace")
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-            tail = (tail + data)[-TAIL_SIZE:]
-            if waiting and waiting in tail:
-                press_enter(emulator)
-                waiting = b""
+    def _left(self):
+        now = time.monotonic()
+        ends = [(self._start + self._limits.all, "--timeout changes that"),
+                (self._silent_since + SILENT_TIMEOUT, NO_KEYS)]
+        if not self.tail:
+            ends.append((self._start + self._limits.start, self._limits.why))
+        end, why = min(ends)
+        if end <= now:
+            raise Late(f"stopped after {now - self._start:.0f} s: {why}")
+        return None if end == math.inf else end - now
+
+    def _show(self):
+        data = os.read(self._emulator.stdout.fileno(), 65536)
+        if not data:
+            self._selector.unregister(self._emulator.stdout)
+            return
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        self.tail = (self.tail + data)[-TAIL_SIZE:]
+        if self._silent_since != math.inf:
+            self._silent_since = time.monotonic()
+        if self._waiting and self._waiting in self.tail:
+            self._type(b"\n")
+            self._waiting = b""
+
+    def _press(self):
+        data = os.read(0, 4096)
+        if data:
+            self._pressed = True
+            self._type(data)
+        else:
+            self._selector.unregister(0)
+            self._silent_since = time.monotonic() if self._pressed else -math.inf
+
+    def _type(self, data):
+        with contextlib.suppress(BrokenPipeError):  # it has ended meanwhile
+            self._emulator.stdin.write(data)
+            self._emulator.stdin.flush()
 
 
 def stop(emulator):
@@ -199,24 +243,25 @@ def stop(emulator):
 
 def run(args, command):
     chosen = GUESTS[args.guest]
-    timeout = args.timeout or (math.inf if chosen.interactive else DEFAULT_TIMEOUT)
-    start_timeout = math.inf if args.bundle or chosen.config else START_TIMEOUT
-    keys = subprocess.PIPE if chosen.enter_after else None
+    this = machine.MACHINES[args.machine]
+    timeout = args.timeout or (math.inf if chosen.interactive else this.timeout)
+    limits = Limits(timeout, math.inf if args.bundle or chosen.config else this.start_timeout,
+                    f"without any output: is it a CPU for {this.arch}? --cpu {this.cpu} is")
+    piped = chosen.interactive and not os.isatty(0)
+    keys = subprocess.PIPE if chosen.enter_after or piped else None
     with subprocess.Popen(command, stdin=keys, stdout=subprocess.PIPE) as emulator:
         try:
-            output = relay(emulator, timeout, start_timeout, chosen.enter_after)
+            output = Relay(emulator, limits, chosen.enter_after, piped).run()
             status = emulator.wait()
         except Late as late:
             stop(emulator)
-            why = (f" without any output (is it a CPU for {args.arch}? --cpu {machine.ARCHS[args.arch].cpu} is)"
-                   if late.silent else " (--timeout changes that)")
-            print(f"\ndemo.sh: stopped after {late.seconds:g} s{why}", file=sys.stderr)
+            print(f"\ndemo.sh: {late}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             stop(emulator)
             return 130
     if status:
-        print(f"demo.sh: {command[0]} ended with status {status}", file=sys.stderr)
+        print(f"demo.sh: {pathlib.Path(this.emulator).name} ended with status {status}", file=sys.stderr)
         return 1
     if not machine.ended_well(status, output):
         print("demo.sh: not every VM ended well", file=sys.stderr)
@@ -227,9 +272,9 @@ def run(args, command):
 def main(argv=None):
     try:
         args = arguments(argv)
-        subprocess.run([str(machine.ROOT / "scripts/setup.sh"), "demo", args.arch], check=True)
-        print(f"demo.sh: building axvm-demo for {args.arch}", file=sys.stderr, flush=True)
-        image = machine.build_image(args.arch, args.compiler)
+        subprocess.run([str(machine.ROOT / "scripts/setup.sh"), "demo", args.machine], check=True)
+        print(f"demo.sh: building axvm-demo for {args.machine}", file=sys.stderr, flush=True)
+        image = machine.build_image(args.machine, args.compiler)
         command = emulator_command(args, image, bundle_for(args))
     except (UsageError, machine.MachineError, guest.GuestError, OSError) as error:
         print(f"demo.sh: {error}", file=sys.stderr)

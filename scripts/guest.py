@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Get a stock Debian guest (kernel and busybox) and make its initramfs.
+"""Get a stock Debian guest (kernel and busybox), make its initramfs, and take out what else its architecture boots.
 
 Packages come from the mirror that this machine's own apt sources name, through a private apt root:
 the machine's package state is neither read nor changed, and apt checks every signature against the
@@ -19,7 +19,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-import mkinitramfs  # noqa: E402  (needs the path above)
+import mkinitramfs  # noqa: E402  (these need the path above)
+import vmlinux  # noqa: E402
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
@@ -28,12 +29,17 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 class GuestArch:
     debian: str
     kernel_meta: str
+    files: tuple[tuple[str, str, str], ...] = ()  # what else: (name here, package, file in it)
+    elf: bool = False  # the kernel's ELF file, for PVH, comes out of its bzImage
 
 
 ARCHS = {
     "aarch64": GuestArch("arm64", "linux-image-cloud-arm64"),
     "riscv64": GuestArch("riscv64", "linux-image-riscv64"),
+    "x86_64": GuestArch("amd64", "linux-image-cloud-amd64",
+                        (("memtest", "memtest86+", "**/memtest86+x64.bin"),), elf=True),
 }
+BUSYBOX = ("busybox", "busybox-static", "**/bin/busybox")
 
 
 class GuestError(Exception):
@@ -118,6 +124,16 @@ def only_match(directory, pattern):
     return found[0]
 
 
+def take_elf(kernel, output):
+    if vmlinux.main(["-o", str(output), str(kernel)]):
+        raise GuestError("the kernel's ELF file could not be taken out of it")
+
+
+def names_of(arch):
+    """What the cache has of `arch`; busybox is in the initramfs."""
+    return ["kernel", "versions", *(name for name, _, _ in arch.files), *(["vmlinux"] if arch.elf else [])]
+
+
 def download(store, arch, release, mirror):
     """Fill `store` with kernel, busybox and versions, or leave it as it was."""
     if not pathlib.Path(KEYRING).exists():
@@ -126,21 +142,26 @@ def download(store, arch, release, mirror):
     with tempfile.TemporaryDirectory(dir=store.parent, prefix=".fetch-") as name:
         work = pathlib.Path(name)
         apt = AptRoot(work / "apt", mirror or machine_mirror(), release, arch.debian)
-        print(f"guest.py: fetching {arch.kernel_meta} and busybox-static of Debian {release}", file=sys.stderr)
+        others = (BUSYBOX, *arch.files)
+        print(f"guest.py: fetching {', '.join([arch.kernel_meta, *(package for _, package, _ in others)])} "
+              f"of Debian {release}", file=sys.stderr)
         apt("apt-get", "update", "-q")
-        debs = [apt.fetch(apt.dependency(arch.kernel_meta), work / "tree"),
-                apt.fetch("busybox-static", work / "tree")]
+        debs = [apt.fetch(apt.dependency(arch.kernel_meta), work / "tree")]
+        debs += [apt.fetch(package, work / "tree") for _, package, _ in others]
         ready = work / "ready"
         ready.mkdir()
         shutil.copyfile(only_match(work / "tree", "boot/vmlinu[xz]-*"), ready / "kernel")
-        shutil.copyfile(only_match(work / "tree", "**/bin/busybox"), ready / "busybox")
+        for file_name, _, pattern in others:
+            shutil.copyfile(only_match(work / "tree", pattern), ready / file_name)
+        if arch.elf:
+            take_elf(ready / "kernel", ready / "vmlinux")
         (ready / "versions").write_text("\n".join(debs) + "\n")
         shutil.rmtree(store, ignore_errors=True)
         ready.rename(store)
 
 
 def ensure(arch_name, release="trixie", mirror=None, update=False, gzip=False):
-    """Return (kernel, initramfs, versions); downloads only what the cache lacks."""
+    """Return {name: path}: kernel, initramfs, versions and what names_of() adds; downloads what the cache lacks."""
     if arch_name not in ARCHS:
         raise GuestError(f"no Linux guest for '{arch_name}'; architectures: {', '.join(ARCHS)}")
     arch = ARCHS[arch_name]
@@ -148,7 +169,7 @@ def ensure(arch_name, release="trixie", mirror=None, update=False, gzip=False):
     store.parent.mkdir(parents=True, exist_ok=True)
     with open(store.parent / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if update or not (store / "versions").exists():
+        if update or not all((store / name).exists() for name in names_of(arch)):
             download(store, arch, release, mirror)
         initramfs = store / ("initramfs.gz" if gzip else "initramfs")
         flags = ["--gzip"] if gzip else []
@@ -156,7 +177,7 @@ def ensure(arch_name, release="trixie", mirror=None, update=False, gzip=False):
         if mkinitramfs.main([*flags, "--busybox", str(store / "busybox"), "-o", str(fresh)]):
             raise GuestError("the initramfs could not be made")
         fresh.replace(initramfs)
-    return store / "kernel", initramfs, store / "versions"
+    return {"initramfs": initramfs, **{name: store / name for name in names_of(arch)}}
 
 
 def main(argv=None):
@@ -172,7 +193,7 @@ def main(argv=None):
     except (GuestError, OSError) as error:
         print(f"guest.py: {error}", file=sys.stderr)
         return 2
-    for name, path in zip(("kernel", "initramfs", "versions"), paths):
+    for name, path in paths.items():
         print(f"{name}={path}")
     return 0
 

@@ -6,10 +6,10 @@ set -euo pipefail
 
 usage() {
     cat <<'USAGE'
-usage: scripts/setup.sh [base|demo [ARCH]|test]
+usage: scripts/setup.sh [base|demo [NAME]|test]
   base        only what starts the scripts
-  demo        what scripts/demo.sh needs, for every architecture
-  demo ARCH   the same for one architecture
+  demo        what scripts/demo.sh needs, for every machine
+  demo NAME   the same for one machine
   test        everything (the default)
 USAGE
 }
@@ -25,21 +25,21 @@ listed() { # GROUP; without one, all
         "$root/scripts/packages.txt"
 }
 
-architectures() {
+machines() {
     awk '/^#/ || NF != 2 || $1 ~ /^(base|demo|test)$/ { next } !seen[$1]++ { print $1 }' \
         "$root/scripts/packages.txt"
 }
 
-wanted() { # GROUP [ARCH]
-    local arch
+wanted() { # GROUP [MACHINE]
+    local machine
     case $1 in
     base) listed base ;;
     test) listed ;;
     demo)
         listed base
         listed demo
-        for arch in ${2-$(architectures)}; do
-            listed "$arch"
+        for machine in ${2-$(machines)}; do
+            listed "$machine"
         done
         ;;
     esac
@@ -49,7 +49,7 @@ is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-missing() { # GROUP [ARCH]
+missing() { # GROUP [MACHINE]
     local package
     for package in $(wanted "$@"); do
         is_installed "$package" || echo "$package"
@@ -77,7 +77,7 @@ quietly() {
     rm -f "$log"
 }
 
-install_missing() { # GROUP [ARCH]
+install_missing() { # GROUP [MACHINE]
     local packages
     packages=$(missing "$@")
     [ -n "$packages" ] || return 0
@@ -103,8 +103,8 @@ base | demo | test) ;;
     ;;
 esac
 [ $# -le 1 ] || [ "$# $1" = "2 demo" ] || { usage >&2 && exit 2; }
-if [ $# = 2 ] && ! architectures | grep -qx -e "$2"; then
-    say "no such architecture '$2'; architectures: $(architectures | paste -sd ' ')"
+if [ $# = 2 ] && ! machines | grep -qx -e "$2"; then
+    say "no such machine '$2'; machines: $(machines | paste -sd ' ')"
     exit 2
 fi
 

@@ -17,10 +17,10 @@ COUNT_TIMEOUT = 600
 
 
 def linux_bundle(arch, name, words="", overrides=()):
-    kernel, initramfs, _ = guest.ensure(arch)
+    files = guest.ensure(arch)
     return machine.make_bundle(
         arch, driver.scratch(f"{arch}-{name}.bundle"), [machine.CONFIGS / arch / "linux.toml"],
-        [f"kernel.kernel_path={kernel}", f"kernel.ramdisk_path={initramfs}", *overrides], words)
+        [f"kernel.kernel_path={files['kernel']}", f"kernel.ramdisk_path={files['initramfs']}", *overrides], words)
 
 
 def check_sleep(console):
@@ -147,9 +147,9 @@ def run_stop(arch, image):
 def run_instruction_count(arch, image):
     """Total until power-off, for the same kernel, initramfs and command line."""
     plugin = insn_count.plugin()
-    kernel, initramfs, _ = guest.ensure(arch)
+    files = guest.ensure(arch)
     direct = insn_count.count(
-        f"{arch}-linux-count-direct", insn_count.direct_command(arch, kernel, initramfs), plugin, COUNT_TIMEOUT)
+        f"{arch}-linux-count-direct", insn_count.direct_command(arch, files["kernel"], files["initramfs"]), plugin, COUNT_TIMEOUT)
     bundle = linux_bundle(arch, "linux-count")
     ours = insn_count.count(
         f"{arch}-linux-count-axvm", machine.command(arch, image, bundle), plugin, COUNT_TIMEOUT)

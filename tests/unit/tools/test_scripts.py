@@ -25,7 +25,7 @@ def run(script, *words, **kwargs):
 
 class Options(unittest.TestCase):
     BAD = (
-        ("demo.sh", ["mips"], "demo.sh: no such architecture 'mips'; architectures: aarch64, riscv64"),
+        ("demo.sh", ["mips"], "demo.sh: no such machine 'mips'; machines: aarch64, riscv64"),
         ("demo.sh", ["aarch64", "foo"],
          "demo.sh: no such guest 'foo' for aarch64; guests: builtin, hello, bench, linux, linux-shell\n"),
         ("demo.sh", ["riscv64", "foo"],
@@ -47,7 +47,7 @@ class Options(unittest.TestCase):
         ("demo.sh", ["--append", "quiet"], "demo.sh: guest 'builtin' takes no"),
         ("test.sh", ["everything"], "test.sh: no such suite 'everything'; suites: unit, coverage, build"),
         ("setup.sh", ["foo"], "setup.sh: no such group 'foo'"),
-        ("setup.sh", ["demo", "mips"], "setup.sh: no such architecture 'mips'; architectures: aarch64 riscv64"),
+        ("setup.sh", ["demo", "mips"], "setup.sh: no such machine 'mips'; machines: aarch64 riscv64"),
         ("setup.sh", ["test", "aarch64"], "usage: scripts/setup.sh"),
     )
 
@@ -123,7 +123,7 @@ class GuestCache(unittest.TestCase):
             first = guest.ensure("aarch64")
             self.assertEqual(guest.ensure("aarch64"), first)
         self.assertEqual(download.call_count, 1)
-        self.assertTrue(first[1].exists())
+        self.assertTrue(first["initramfs"].exists())
 
     def test_an_unknown_architecture_is_named(self):
         with self.assertRaisesRegex(guest.GuestError, "mips.*aarch64"):
