@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import copy
 import pathlib
+import re
 import shutil
 import struct
 import subprocess
@@ -181,11 +182,13 @@ class GoodBundles(Fixture):
         self.assertEqual(struct.unpack(">QQ", node.props["kernel"])[1], 8192)
 
     def test_the_shipped_configurations_are_valid(self):
-        kernels = {"aarch64": image(image_size=32 * MIB), "riscv64": riscv_image(image_size=32 * MIB)}
+        kernels = {"linux-arm64": image(image_size=32 * MIB), "linux-riscv64": riscv_image(image_size=32 * MIB),
+                   "bzimage": bzimage(), "elf": elf(62), "raw": image()}
         for path in sorted((tools_path.ROOT / "axvm-demo" / "configs").rglob("*.toml")):
             with self.subTest(path=path):
-                self.write("kernel", kernels[path.parent.name])
-                ramdisk = ["--set", f"kernel.ramdisk_path={self.folder}/initramfs"] if path.stem == "linux" else []
+                text = path.read_text()
+                self.write("kernel", kernels[re.search('^image_format = "(.*)"', text, re.M)[1]])
+                ramdisk = ["--set", f"kernel.ramdisk_path={self.folder}/initramfs"] if "ramdisk_path" in text else []
                 self.bundle(path, "--arch", path.parent.name, "--set", f"kernel.kernel_path={self.folder}/kernel",
                             *ramdisk)
 
