@@ -16,4 +16,5 @@
 /* X(name, vCPUs): its built-in guests. guests/meson.build makes guest_<name> and guest_<name>_end. */
 #define MACHINE_GUESTS(X) \
     X(selftest, 2)        \
-    X(hello, 1)
+    X(hello, 1)           \
+    X(bench, 1)
