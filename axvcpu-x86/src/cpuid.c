@@ -3,11 +3,14 @@
 // the table reads as zeros.
 #include "x86.h"
 
-// Signature of KVM without one of its features: with it Linux uses x2APIC without interrupt
-// remapping, and does not try its timer through the IOAPIC.
+// Signature of KVM: with it Linux uses x2APIC without interrupt remapping, and does not try its timer
+// through the IOAPIC. Of its features there is the clock (pvclock.c).
 #define SIGNATURE_EBX UINT32_C(0x4b4d564b)
 #define SIGNATURE_ECX UINT32_C(0x564b4d56)
 #define SIGNATURE_EDX UINT32_C(0x0000004d)
+
+#define FEATURE_CLOCK        X86_BIT(3)
+#define FEATURE_CLOCK_STABLE X86_BIT(24)
 
 #define LEAF_TCG        UINT32_C(0x40000000) // of the host
 #define SIGNATURE_TCG   UINT32_C(0x54474354) // "TCGT", EBX
@@ -136,6 +139,13 @@ static void leaf_hypervisor(const X86VCpu *vcpu, uint32_t subleaf, X86CpuidResul
     *r = (X86CpuidResult){UINT32_C(0x40000001), SIGNATURE_EBX, SIGNATURE_ECX, SIGNATURE_EDX};
 }
 
+static void leaf_features(const X86VCpu *vcpu, uint32_t subleaf, X86CpuidResult *r)
+{
+    (void)vcpu;
+    (void)subleaf;
+    r->eax = (uint32_t)(FEATURE_CLOCK | FEATURE_CLOCK_STABLE);
+}
+
 static void leaf_80000000(const X86VCpu *vcpu, uint32_t subleaf, X86CpuidResult *r)
 {
     (void)vcpu;
@@ -162,6 +172,7 @@ static const Leaf leaves[] = {
     {0xb, 0, 0, 0, 0, leaf_b},
     {0xd, ALL, ALL, ALL, ALL, leaf_d},
     {0x40000000, 0, 0, 0, 0, leaf_hypervisor},
+    {0x40000001, 0, 0, 0, 0, leaf_features},
     {0x80000000, ALL, ALL, ALL, ALL, leaf_80000000},
     {0x80000001, ALL, 0, (uint32_t)LEAF_80000001_ECX, (uint32_t)LEAF_80000001_EDX, NULL},
     {0x80000002, ALL, ALL, ALL, ALL, NULL},

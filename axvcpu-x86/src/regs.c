@@ -135,6 +135,20 @@ static AxError set_tsc_offset(X86VCpu *vcpu, uint32_t n, uint64_t value)
     return AX_OK;
 }
 
+static AxError get_system_time(const X86VCpu *vcpu, uint32_t n, uint64_t *value)
+{
+    (void)n;
+    *value = vcpu->system_time;
+    return AX_OK;
+}
+
+static AxError set_system_time(X86VCpu *vcpu, uint32_t n, uint64_t value)
+{
+    (void)n;
+    vcpu->system_time = value;
+    return AX_OK;
+}
+
 static AxError get_apic_base(const X86VCpu *vcpu, uint32_t n, uint64_t *value)
 {
     (void)n;
@@ -243,6 +257,7 @@ static const Bank banks[] = {
     {X86_REG_XCR0, 1, get_xcr0, set_xcr0},
     {X86_REG_TSC_OFFSET, 1, get_tsc_offset, set_tsc_offset},
     {X86_REG_APIC_BASE, 1, get_apic_base, set_apic_base},
+    {X86_REG_SYSTEM_TIME, 1, get_system_time, set_system_time},
     {X86_REG_ACTIVITY, 1, get_activity, set_activity},
     {X86_REG_DR(0), 4, get_dr, set_dr},
     {X86_REG_FIELD(0), X86_FIELD_COUNT, get_field, set_field},
@@ -288,6 +303,7 @@ const AxRegId x86_reg_ids[] = {
     X86_REG_XCR0,
     X86_REG_TSC_OFFSET,
     X86_REG_APIC_BASE,
+    X86_REG_SYSTEM_TIME,
     X86_REG_ACTIVITY,
     IDS_4(X86_REG_DR, 0),
     X86_FIELDS(ID_FIELD) // each with its comma

@@ -70,6 +70,25 @@ static bool write_deadline(X86VCpu *vcpu, uint32_t number, uint64_t value)
     return true;
 }
 
+static bool read_system_time(const X86VCpu *vcpu, uint32_t number, uint64_t *value)
+{
+    (void)number;
+    *value = vcpu->system_time;
+    return true;
+}
+
+static bool write_system_time(X86VCpu *vcpu, uint32_t number, uint64_t value)
+{
+    (void)number;
+    return x86_set_system_time(vcpu, value);
+}
+
+static bool write_wall_clock(X86VCpu *vcpu, uint32_t number, uint64_t value)
+{
+    (void)number;
+    return x86_set_wall_clock(vcpu, value);
+}
+
 static bool read_misc_enable(const X86VCpu *vcpu, uint32_t number, uint64_t *value)
 {
     (void)vcpu;
@@ -141,6 +160,8 @@ static const Msr msrs[] = {
     {MSR_PAT, MSR_PAT, read_pat, write_pat},
     {MSR_MTRR_TYPE, MSR_MTRR_TYPE, read_zero, write_nothing},
     {MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, read_deadline, write_deadline},
+    {MSR_WALL_CLOCK, MSR_WALL_CLOCK, read_zero, write_wall_clock},
+    {MSR_SYSTEM_TIME, MSR_SYSTEM_TIME, read_system_time, write_system_time},
     {MSR_EFER, MSR_EFER, read_efer, write_efer},
     {0xc0010000, 0xc0010007, read_zero, write_nothing}, // performance counters of AMD
     {0xc0010010, 0xc0010010, read_zero, NULL},          // SYSCFG

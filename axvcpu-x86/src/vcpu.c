@@ -16,6 +16,7 @@ static AxError reset(void *arch)
     vcpu->trap_wait = false;
     vcpu->exit = (X86Exit){0};
     vcpu->due = X86_DUE_NONE;
+    vcpu->system_time = 0;
     vcpu->vendor->reset(vcpu);
     x86_state_reset(vcpu);
     x86_lapic_reset(vcpu);

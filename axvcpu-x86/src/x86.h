@@ -73,7 +73,7 @@ AxError x86_get_reg(const void *arch, AxRegId reg, uint64_t *value);
 AxError x86_set_reg(void *arch, AxRegId reg, uint64_t value);
 extern const AxRegId x86_reg_ids[];
 // 16 GPRs, PC, RFLAGS, XCR0, TSC_OFFSET, APIC_BASE, ACTIVITY, DR0..3, the fields, the local APIC, FP
-#define X86_REG_ID_COUNT (16u + 6u + 4u + X86_FIELD_COUNT + X86_APIC_REG_COUNT + X86_FP_WORDS)
+#define X86_REG_ID_COUNT (16u + 7u + 4u + X86_FIELD_COUNT + X86_APIC_REG_COUNT + X86_FP_WORDS)
 
 // ---- exit.c: exits by kind, one const table ----
 X86Next x86_handle(X86VCpu *vcpu, AxVCpuExit *exit);
@@ -225,6 +225,10 @@ bool x86_timer_due(const X86VCpu *vcpu);
 uint64_t x86_next_deadline(const void *arch);
 uint64_t x86_guest_tsc(const X86VCpu *vcpu);
 void x86_set_tsc_offset(X86VCpu *vcpu, uint64_t offset);
+
+// ---- pvclock.c: the MSRs of KVM's clock; false for what cannot be ----
+bool x86_set_system_time(X86VCpu *vcpu, uint64_t value);
+bool x86_set_wall_clock(X86VCpu *vcpu, uint64_t value);
 
 // ---- ept.c, vmid.c: nested tables and tags ----
 void x86_ept_sync(const void *memory, uint64_t size);

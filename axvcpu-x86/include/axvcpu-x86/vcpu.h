@@ -252,6 +252,7 @@ typedef struct X86VCpu {
     bool shadow;             /* STI or MOV SS: no interrupt after the instruction that left */
     X86Lapic lapic;
     X86VTimer timer;
+    uint64_t system_time; /* MSR of KVM's clock */
 } X86VCpu;
 
 extern const AxArchVCpuOps x86_vcpu_ops;
@@ -269,7 +270,8 @@ const AxEptFormat *x86_ept_format(void);
 #define X86_REG_XCR0         (AX_REG_ARCH + 2u)
 #define X86_REG_TSC_OFFSET   (AX_REG_ARCH + 3u)
 #define X86_REG_APIC_BASE    (AX_REG_ARCH + 4u)
-#define X86_REG_ACTIVITY     (AX_REG_ARCH + 5u)                       /* X86Activity */
+#define X86_REG_SYSTEM_TIME  (AX_REG_ARCH + 5u) /* the MSR; the page behind it stays as it is */
+#define X86_REG_ACTIVITY     (AX_REG_ARCH + 5u) /* X86Activity */
 #define X86_REG_DR(n)        (AX_REG_ARCH + 8u + (AxRegId)(n))        /* 0 to 3 */
 #define X86_REG_APIC(n)      (AX_REG_ARCH + 0x100u + (AxRegId)(n))    /* X86ApicReg */
 #define X86_REG_FIELD(field) (AX_REG_ARCH + 0x20u + (AxRegId)(field)) /* X86Field */
