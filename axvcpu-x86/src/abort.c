@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nested page faults. An instruction that decode.c knows leaves as MMIO, or ends at the local APIC;
 // everything else that memory could satisfy leaves as a nested page fault. One that reads and writes
-// leaves twice.
-#include "alu.h"
+// leaves twice, one that is wider than 8 bytes or crosses into another page once per piece.
+#include "decode.h"
 #include "x86.h"
 
 #include <string.h>
+
+// How far from a page's end an access lies that may go on in the next one.
+#define WIDEST_ACCESS 16u
 
 static X86Next exit_page_fault(const X86VCpu *vcpu, AxVCpuExit *exit)
 {
@@ -27,122 +30,19 @@ static X86CodeSize code_size(const X86VCpu *vcpu)
     return (x86_read(vcpu, X86_FIELD_CS_ATTRIBUTES) & SEGMENT_BIG) != 0 ? X86_CODE_32 : X86_CODE_16;
 }
 
-// AH to BH are registers 0 to 3.
-static uint64_t register_value(const X86VCpu *vcpu, const X86Instruction *in)
+// Code that another vCPU changed meanwhile is believed only as far as it explains the fault. PUSH and
+// POP may also have met their stack, which is no access of theirs to a device.
+static bool explains(const X86Instruction *in, MappingFlags access)
 {
-    return in->reg_high ? vcpu->regs.gpr[in->reg % 4] >> 8 : vcpu->regs.gpr[in->reg % 16];
+    return access == AX_MAP_WRITE ? in->stores : in->loads;
 }
 
-static void set_register(X86VCpu *vcpu, const X86Instruction *in, uint64_t value)
-{
-    if (in->reg_high) {
-        uint64_t *gpr = &vcpu->regs.gpr[in->reg % 4];
-
-        *gpr = (*gpr & ~UINT64_C(0xff00)) | (value & 0xff) << 8;
-        return;
-    }
-    x86_set_gpr(vcpu, in->reg, in->reg_width, value);
-}
-
-// ---- what an instruction does with memory ----
-
-static bool is_string(const X86Instruction *in)
-{
-    return in->operation == X86_STOS || in->operation == X86_MOVS;
-}
-
-// Of one operand in memory and the rest in registers, or a copy. The others need the stack, or an XMM
-// register.
-static bool is_emulated(const X86Instruction *in)
-{
-    return in->operation != X86_NONE && (in->operation < X86_MOVS || is_string(in)) &&
-           ax_width_is_valid(in->width) && (in->loads || in->stores);
-}
-
-// Code that another vCPU changed meanwhile is believed only as far as it explains the fault.
 static bool decode(const X86VCpu *vcpu, X86Instruction *in)
 {
     uint8_t bytes[X86_MAX_INSTRUCTION];
     const size_t count = x86_fetch(vcpu, bytes);
 
-    return x86_decode(bytes, count, code_size(vcpu), in) && is_emulated(in) &&
-           (in->stores || vcpu->exit.fault.access != AX_MAP_WRITE);
-}
-
-static uint64_t operand(const X86VCpu *vcpu, const X86Instruction *in)
-{
-    return in->has_reg ? register_value(vcpu, in) : (uint64_t)in->immediate;
-}
-
-static bool changes_flags_only(X86Operation operation)
-{
-    return operation == X86_CMP || operation == X86_TEST || operation == X86_BT;
-}
-
-static void load_move(X86VCpu *vcpu, const X86Instruction *in, uint64_t value)
-{
-    const AccessWidth width = (AccessWidth)in->width;
-
-    set_register(vcpu, in,
-                 in->sign_extend ? ax_sign_extend(value, width) : value & ax_width_mask(width));
-}
-
-// Memory is read only.
-static void load(X86VCpu *vcpu, const X86Instruction *in, uint64_t memory)
-{
-    const uint64_t other = operand(vcpu, in);
-    X86AluResult result;
-
-    if (in->operation == X86_MOV) {
-        load_move(vcpu, in, memory);
-        return;
-    }
-    result = in->reg_first ? x86_alu(in->operation, in->width, other, memory, vcpu->regs.rflags)
-                           : x86_alu(in->operation, in->width, memory, other, vcpu->regs.rflags);
-    vcpu->regs.rflags = result.rflags;
-    if (!changes_flags_only(in->operation)) {
-        set_register(vcpu, in, result.value);
-    }
-}
-
-// CMPXCHG: what goes back to memory. The accumulator changes only when the comparison fails.
-static uint64_t compare_exchange(X86VCpu *vcpu, const X86Instruction *in, uint64_t memory)
-{
-    const X86AluResult result = x86_alu(in->operation, in->width, vcpu->regs.gpr[RAX], memory,
-                                        vcpu->regs.rflags);
-
-    vcpu->regs.rflags = result.rflags;
-    if ((result.rflags & RFLAGS_ZF) != 0) {
-        return operand(vcpu, in);
-    }
-    x86_set_gpr(vcpu, RAX, in->width, memory);
-    return memory;
-}
-
-// Memory is read, then written with the result.
-static uint64_t modify(X86VCpu *vcpu, const X86Instruction *in, uint64_t memory)
-{
-    const uint64_t other = operand(vcpu, in);
-    X86AluResult result;
-
-    if (in->operation == X86_CMPXCHG) {
-        return compare_exchange(vcpu, in, memory);
-    }
-    result = x86_alu(in->operation, in->width, memory, other, vcpu->regs.rflags);
-    vcpu->regs.rflags = result.rflags;
-    if (in->operation == X86_XCHG || in->operation == X86_XADD) {
-        set_register(vcpu, in, memory);
-    }
-    return result.value;
-}
-
-// Memory is written only.
-static uint64_t stored_value(const X86VCpu *vcpu, const X86Instruction *in)
-{
-    if (in->operation == X86_SETCC) {
-        return x86_condition(in->condition, vcpu->regs.rflags) ? 1 : 0;
-    }
-    return x86_alu(in->operation, in->width, 0, operand(vcpu, in), vcpu->regs.rflags).value;
+    return x86_decode(bytes, count, code_size(vcpu), in) && explains(in, vcpu->exit.fault.access);
 }
 
 // ---- the local APIC's page ----
@@ -174,14 +74,25 @@ static X86Next apic_access(X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *
     const uint64_t memory = in->loads ? read_apic(vcpu, in) : 0;
     X86Next next = X86_RESUME;
 
+    uint64_t value = 0;
+    X86Fault fault;
+
     if (!in->stores) {
-        load(vcpu, in, memory);
+        (void)x86_emulate_load(vcpu, in, &memory, &fault);
+    } else if (in->loads) {
+        next = write_apic(vcpu, x86_emulate_modify(vcpu, in, memory), exit);
     } else {
-        next = write_apic(vcpu, in->loads ? modify(vcpu, in, memory) : stored_value(vcpu, in),
-                          exit);
+        (void)x86_emulate_store(vcpu, in, &value, &fault);
+        next = write_apic(vcpu, value, exit);
     }
-    x86_advance(vcpu, in->length);
+    x86_emulate_end(vcpu, in);
     return next;
+}
+
+// Whose other operand is a register, an immediate or none.
+static bool is_simple(const X86Instruction *in)
+{
+    return in->operation < X86_MOVS;
 }
 
 static bool is_apic(const X86VCpu *vcpu)
@@ -190,135 +101,189 @@ static bool is_apic(const X86VCpu *vcpu)
            x86_lapic_is_enabled(vcpu) && !x86_lapic_is_x2apic(vcpu);
 }
 
-// ---- MMIO ----
+// ---- MMIO: the access is kept from its first exit to the completion of its last ----
 
-// ---- MMIO: the instruction is kept from the exit to its completion ----
-
-static_assert(sizeof(X86Instruction) <= sizeof(((X86VCpu *)0)->instruction), "is kept in the vCPU");
+static_assert(sizeof(X86Instruction) <= sizeof(((X86VCpu *)0)->mmio.instruction),
+              "is kept in the vCPU");
 
 static void keep(X86VCpu *vcpu, const X86Instruction *in)
 {
-    memcpy(vcpu->instruction, in, sizeof(*in));
+    memcpy(vcpu->mmio.instruction, in, sizeof(*in));
 }
 
 static X86Instruction kept(const X86VCpu *vcpu)
 {
     X86Instruction in;
 
-    memcpy(&in, vcpu->instruction, sizeof(in));
+    memcpy(&in, vcpu->mmio.instruction, sizeof(in));
     return in;
 }
 
-static X86Next exit_read(const X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *exit)
+static void begin(X86VCpu *vcpu, const X86Instruction *in, uint64_t gpa, bool is_write)
 {
+    X86Mmio *mmio = &vcpu->mmio;
+
+    mmio->gpa[0] = gpa;
+    mmio->first = in->width;
+    mmio->width = in->width;
+    mmio->done = 0;
+    mmio->is_write = is_write;
+    mmio->data[0] = 0;
+    mmio->data[1] = 0;
+}
+
+// ---- its pieces ----
+
+static uint64_t piece_gpa(const X86Mmio *mmio)
+{
+    return mmio->done < mmio->first ? mmio->gpa[0] + mmio->done
+                                    : mmio->gpa[1] + (mmio->done - mmio->first);
+}
+
+static uint8_t piece_size(const X86Mmio *mmio)
+{
+    const unsigned end = mmio->done < mmio->first ? mmio->first : mmio->width;
+    uint8_t size = 8;
+
+    while (size > end - mmio->done) {
+        size /= 2;
+    }
+    return size;
+}
+
+static uint8_t *piece_data(X86Mmio *mmio)
+{
+    return (uint8_t *)mmio->data + mmio->done;
+}
+
+// Pieces that lie in memory, until one does not.
+static X86_RARE void pass_memory(X86VCpu *vcpu)
+{
+    X86Mmio *mmio = &vcpu->mmio;
+
+    while (mmio->done < mmio->width) {
+        const uint8_t size = piece_size(mmio);
+        void *memory = x86_ept_lookup(vcpu, piece_gpa(mmio),
+                                      mmio->is_write ? AX_MAP_WRITE : AX_MAP_READ);
+
+        if (memory == NULL) {
+            return;
+        }
+        if (mmio->is_write) {
+            memcpy(memory, piece_data(mmio), size);
+        } else {
+            memcpy(piece_data(mmio), memory, size);
+        }
+        mmio->done += size;
+    }
+}
+
+static X86Next exit_read(const X86Mmio *mmio, const X86Instruction *in, AxVCpuExit *exit)
+{
+    const bool is_whole = mmio->piece == in->width && in->operation != X86_VECTOR_MOV;
+
     *exit = (AxVCpuExit){
         .reason = AX_EXIT_MMIO_READ,
-        .mmio = {.addr = ax_gpa(vcpu->exit.fault.gpa),
-                 .width = (AccessWidth)in->width,
+        .mmio = {.addr = ax_gpa(piece_gpa(mmio)),
+                 .width = (AccessWidth)mmio->piece,
                  .reg = in->reg,
-                 .reg_width = in->has_reg ? (AccessWidth)in->reg_width : (AccessWidth)in->width,
-                 .sign_extend = in->sign_extend},
+                 .reg_width = is_whole && in->has_reg ? (AccessWidth)in->reg_width
+                                                      : (AccessWidth)mmio->piece,
+                 .sign_extend = is_whole && in->sign_extend},
     };
     return X86_LEAVE;
 }
 
-static X86Next exit_write(const X86VCpu *vcpu, const X86Instruction *in, uint64_t value,
-                          AxVCpuExit *exit)
+static X86Next exit_write(X86Mmio *mmio, AxVCpuExit *exit)
 {
-    const AccessWidth width = (AccessWidth)in->width;
+    uint64_t data = 0;
 
+    memcpy(&data, piece_data(mmio), mmio->piece);
     *exit = (AxVCpuExit){
         .reason = AX_EXIT_MMIO_WRITE,
-        .mmio = {.addr = ax_gpa(vcpu->exit.fault.gpa),
-                 .width = width,
-                 .data = value & ax_width_mask(width),
+        .mmio = {.addr = ax_gpa(piece_gpa(mmio)),
+                 .width = (AccessWidth)mmio->piece,
+                 .data = data,
                  .reg_width = AX_WIDTH_QWORD},
     };
     return X86_LEAVE;
 }
 
-// ---- STOS and MOVS: an exit per element, RIP stays until the count is through ----
-
-static uint64_t string_address(const X86VCpu *vcpu, const X86Instruction *in, X86Segment segment,
-                               unsigned index)
+static X86Next exit_piece(X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *exit)
 {
-    const AccessWidth size = (AccessWidth)in->memory.address_size;
+    X86Mmio *mmio = &vcpu->mmio;
 
-    return x86_segment_base(vcpu, segment) + (vcpu->regs.gpr[index] & ax_width_mask(size));
+    mmio->piece = piece_size(mmio);
+    return mmio->is_write ? exit_write(mmio, exit) : exit_read(mmio, in, exit);
 }
 
-// The other operand of MOVS: `value` has been read, or will be written where that is possible.
-static bool other_operand(const X86VCpu *vcpu, const X86Instruction *in, bool is_write,
-                          uint64_t *value, X86Fault *fault)
+// ---- two pages ----
+
+// The address that a processor gives for such an access may be cut to its width, or be that of the
+// second page alone.
+static bool may_cross(const X86VCpu *vcpu)
 {
-    if (!is_write) {
-        return x86_may_write(vcpu, string_address(vcpu, in, X86_ES, RDI), in->width, fault);
-    }
-    return in->operation != X86_MOVS ||
-           x86_read_memory(vcpu, string_address(vcpu, in, in->memory.segment, RSI), 0, value,
-                           in->width, fault);
+    return (vcpu->exit.fault.gpa + WIDEST_ACCESS) % AX_PAGE_SIZE <= WIDEST_ACCESS;
 }
 
-static X86Next exit_string(X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *exit)
+static uint64_t trapped_address(const X86VCpu *vcpu, const X86Instruction *in)
 {
-    const bool is_write = vcpu->exit.fault.access == AX_MAP_WRITE;
-    uint64_t value = vcpu->regs.gpr[RAX];
+    return in->operation == X86_MOVS && vcpu->mmio.is_write ? x86_destination_address(vcpu, in)
+                                                            : x86_operand_address(vcpu, in);
+}
+
+// Where the access is in both pages. False when it is not what trapped.
+static X86_RARE bool place(X86VCpu *vcpu, const X86Instruction *in, uint64_t linear)
+{
+    X86Mmio *mmio = &vcpu->mmio;
+    const uint64_t page = vcpu->exit.fault.gpa / AX_PAGE_SIZE;
+    const uint64_t left = AX_PAGE_SIZE - linear % AX_PAGE_SIZE;
     X86Fault fault;
 
-    if (!other_operand(vcpu, in, is_write, &value, &fault)) {
+    if (left >= in->width) {
+        return vcpu->exit.fault.gpa % AX_PAGE_SIZE + in->width <= AX_PAGE_SIZE;
+    }
+    if (!x86_translate_data(vcpu, linear, in->width, mmio->is_write ? PF_WRITE : 0, mmio->gpa,
+                            &fault) ||
+        (mmio->gpa[0] / AX_PAGE_SIZE != page && mmio->gpa[1] / AX_PAGE_SIZE != page)) {
+        return false;
+    }
+    mmio->first = (uint8_t)left;
+    pass_memory(vcpu);
+    return true;
+}
+
+// ---- from the fault to the first exit ----
+
+static bool start(X86VCpu *vcpu, const X86Instruction *in, X86Fault *fault)
+{
+    const bool is_write = vcpu->exit.fault.access == AX_MAP_WRITE;
+    const bool reads_first = in->loads && !x86_is_string(in);
+
+    begin(vcpu, in, vcpu->exit.fault.gpa, is_write && !reads_first);
+    if (!x86_emulate_check(vcpu, in, fault)) {
+        return false;
+    }
+    return !vcpu->mmio.is_write || x86_emulate_store(vcpu, in, vcpu->mmio.data, fault);
+}
+
+// What is in memory by now is tried again.
+static X86Next exit_mmio(X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *exit)
+{
+    X86Fault fault;
+
+    if (!start(vcpu, in, &fault)) {
         x86_inject_fault(vcpu, &fault);
         return X86_RESUME;
     }
-    return is_write ? exit_write(vcpu, in, value, exit) : exit_read(vcpu, in, exit);
-}
-
-static void move_index(X86VCpu *vcpu, const X86Instruction *in, unsigned index, uint64_t step)
-{
-    x86_set_gpr(vcpu, index, in->memory.address_size, vcpu->regs.gpr[index] + step);
-}
-
-static void next_element(X86VCpu *vcpu, const X86Instruction *in)
-{
-    const AccessWidth size = (AccessWidth)in->memory.address_size;
-    const uint64_t width = in->width;
-    const uint64_t step = (vcpu->regs.rflags & RFLAGS_DF) != 0 ? -width : width;
-
-    move_index(vcpu, in, RDI, step);
-    if (in->operation == X86_MOVS) {
-        move_index(vcpu, in, RSI, step);
+    if (may_cross(vcpu) && !place(vcpu, in, trapped_address(vcpu, in))) {
+        return exit_page_fault(vcpu, exit);
     }
-    if (in->repeat != X86_REPEAT_NONE) {
-        move_index(vcpu, in, RCX, UINT64_MAX);
-        if ((vcpu->regs.gpr[RCX] & ax_width_mask(size)) != 0) {
-            x86_single_step(vcpu);
-            return;
-        }
+    if (vcpu->mmio.done == vcpu->mmio.width) {
+        return X86_RESUME;
     }
-    x86_advance(vcpu, in->length);
-}
-
-static AxError complete_string(X86VCpu *vcpu, const X86Instruction *in, const AxVCpuExit *exit,
-                               uint64_t value)
-{
-    X86Fault fault;
-
-    if (exit->reason == AX_EXIT_MMIO_READ &&
-        !x86_write_memory(vcpu, string_address(vcpu, in, X86_ES, RDI), &value, in->width, &fault)) {
-        x86_inject_fault(vcpu, &fault);
-        return AX_OK;
-    }
-    next_element(vcpu, in);
-    return AX_OK;
-}
-
-static X86Next exit_mmio(X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *exit)
-{
     keep(vcpu, in);
-    if (is_string(in)) {
-        return exit_string(vcpu, in, exit);
-    }
-    return in->loads ? exit_read(vcpu, in, exit)
-                     : exit_write(vcpu, in, stored_value(vcpu, in), exit);
+    return exit_piece(vcpu, in, exit);
 }
 
 // What delivers an event, or walks tables, is no instruction's own access.
@@ -327,40 +292,104 @@ X86Next x86_handle_nested_fault(X86VCpu *vcpu, AxVCpuExit *exit)
     X86Instruction in;
 
     if (vcpu->exit.event.valid || vcpu->exit.fault.walk ||
-        vcpu->exit.fault.access == AX_MAP_EXECUTE || !decode(vcpu, &in) ||
-        vcpu->exit.fault.gpa % AX_PAGE_SIZE + in.width > AX_PAGE_SIZE) {
+        vcpu->exit.fault.access == AX_MAP_EXECUTE || !decode(vcpu, &in)) {
         return exit_page_fault(vcpu, exit);
     }
     if (!is_apic(vcpu)) {
         return exit_mmio(vcpu, &in, exit);
     }
-    return is_string(&in) ? exit_page_fault(vcpu, exit) : apic_access(vcpu, &in, exit);
+    return is_simple(&in) ? apic_access(vcpu, &in, exit) : exit_page_fault(vcpu, exit);
 }
 
-// The second exit of an instruction that reads and writes.
 X86Next x86_resume_mmio(X86VCpu *vcpu, AxVCpuExit *exit)
 {
     const X86Instruction in = kept(vcpu);
 
     vcpu->due = X86_DUE_NONE;
-    return exit_write(vcpu, &in, modify(vcpu, &in, vcpu->mmio_value), exit);
+    return exit_piece(vcpu, &in, exit);
+}
+
+// ---- from an answer to the next exit, or to the end of the instruction ----
+
+static AxError go_on(X86VCpu *vcpu, const X86Instruction *in)
+{
+    if (vcpu->mmio.done < vcpu->mmio.width) {
+        vcpu->due = X86_DUE_MMIO;
+    } else {
+        x86_emulate_end(vcpu, in);
+    }
+    return AX_OK;
+}
+
+static AxError refuse(X86VCpu *vcpu, const X86Fault *fault)
+{
+    x86_inject_fault(vcpu, fault);
+    return AX_OK;
+}
+
+// The pieces are where they were.
+static AxError write_result(X86VCpu *vcpu, const X86Instruction *in)
+{
+    X86Mmio *mmio = &vcpu->mmio;
+
+    mmio->data[0] = x86_emulate_modify(vcpu, in, mmio->data[0]);
+    mmio->is_write = true;
+    mmio->done = 0;
+    if (mmio->first != mmio->width) {
+        pass_memory(vcpu);
+    }
+    return go_on(vcpu, in);
+}
+
+// MOVS to memory, or to one more device.
+static AxError write_copy(X86VCpu *vcpu, const X86Instruction *in)
+{
+    const uint64_t linear = x86_destination_address(vcpu, in);
+    const uint64_t left = AX_PAGE_SIZE - linear % AX_PAGE_SIZE;
+    X86Mmio *mmio = &vcpu->mmio;
+    X86Fault fault;
+
+    if (!x86_translate_data(vcpu, linear, in->width, PF_WRITE, mmio->gpa, &fault)) {
+        return refuse(vcpu, &fault);
+    }
+    mmio->first = left < in->width ? (uint8_t)left : in->width;
+    mmio->is_write = true;
+    mmio->done = 0;
+    pass_memory(vcpu);
+    return go_on(vcpu, in);
+}
+
+static AxError end_read(X86VCpu *vcpu, const X86Instruction *in)
+{
+    X86Fault fault;
+
+    if (in->operation == X86_MOVS) {
+        return write_copy(vcpu, in);
+    }
+    if (in->stores) {
+        return write_result(vcpu, in);
+    }
+    if (!x86_emulate_load(vcpu, in, vcpu->mmio.data, &fault)) {
+        return refuse(vcpu, &fault);
+    }
+    x86_emulate_end(vcpu, in);
+    return AX_OK;
 }
 
 AxError x86_complete_mmio(X86VCpu *vcpu, const AxVCpuExit *exit, uint64_t value)
 {
     const X86Instruction in = kept(vcpu);
+    X86Mmio *mmio = &vcpu->mmio;
 
-    if (is_string(&in)) {
-        return complete_string(vcpu, &in, exit, value);
-    }
-    if (exit->reason == AX_EXIT_MMIO_READ && in.stores) {
-        vcpu->mmio_value = value & ax_width_mask((AccessWidth)in.width);
-        vcpu->due = X86_DUE_MMIO_WRITE;
-        return AX_OK;
-    }
     if (exit->reason == AX_EXIT_MMIO_READ) {
-        load(vcpu, &in, value);
+        memcpy(piece_data(mmio), &value, mmio->piece);
     }
-    x86_advance(vcpu, in.length);
-    return AX_OK;
+    mmio->done += mmio->piece;
+    if (mmio->first != mmio->width) {
+        pass_memory(vcpu);
+    }
+    if (mmio->done < mmio->width || mmio->is_write) {
+        return go_on(vcpu, &in);
+    }
+    return end_read(vcpu, &in);
 }

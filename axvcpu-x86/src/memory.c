@@ -263,12 +263,12 @@ bool x86_read_memory(const X86VCpu *vcpu, uint64_t linear, uint64_t access, void
     return true;
 }
 
-static bool translate_write(const X86VCpu *vcpu, uint64_t linear, size_t size, uint64_t *gpa,
-                            X86Fault *fault)
+bool x86_translate_data(const X86VCpu *vcpu, uint64_t linear, size_t size, uint64_t access,
+                        uint64_t *gpa, X86Fault *fault)
 {
-    const uint64_t access = PF_WRITE | user_bit(vcpu);
     const size_t first = to_page_end(linear, size);
 
+    access |= user_bit(vcpu);
     return x86_translate(vcpu, linear, access, &gpa[0], fault) &&
            (first == size || x86_translate(vcpu, linear + first, access, &gpa[1], fault));
 }
@@ -277,7 +277,7 @@ bool x86_may_write(const X86VCpu *vcpu, uint64_t linear, size_t size, X86Fault *
 {
     uint64_t gpa[2];
 
-    return translate_write(vcpu, linear, size, gpa, fault);
+    return x86_translate_data(vcpu, linear, size, PF_WRITE, gpa, fault);
 }
 
 // Both pages of an access that lies across two are looked at before the first byte is written.
@@ -287,7 +287,7 @@ bool x86_write_memory(X86VCpu *vcpu, uint64_t linear, const void *data, size_t s
     const size_t first = to_page_end(linear, size);
     uint64_t gpa[2];
 
-    if (!translate_write(vcpu, linear, size, gpa, fault)) {
+    if (!x86_translate_data(vcpu, linear, size, PF_WRITE, gpa, fault)) {
         return false;
     }
     for (unsigned i = 0; i < (first != size ? 2u : 1u); i++) {

@@ -90,7 +90,7 @@ static void run_guest(X86VCpu *vcpu, AxVCpuExit *exit)
 // The instruction that left before has more to do.
 static X86_RARE void finish(X86VCpu *vcpu, AxVCpuExit *exit)
 {
-    if (vcpu->due == X86_DUE_MMIO_WRITE) {
+    if (vcpu->due == X86_DUE_MMIO) {
         (void)x86_resume_mmio(vcpu, exit);
     } else {
         (void)x86_lapic_startup(vcpu, exit);

@@ -24,6 +24,7 @@
 #define FP_MXCSR_BITS    UINT64_C(0xffff)
 #define FP_WORD_XSTATE   64u // XSTATE_BV; the rest of the header is 0
 #define FP_WORD_EXTENDED 72u
+#define FP_WORD_XMM(n)   (20u + 2 * (n))
 
 static uint64_t *fp_image(const X86VCpu *vcpu)
 {
@@ -217,6 +218,24 @@ AxError x86_fp_set(X86VCpu *vcpu, uint32_t word, uint64_t value)
         move_fp(vcpu, true, x86_xcr0(vcpu));
     }
     return AX_OK;
+}
+
+// While a vCPU is bound its registers are in the processor, whose code here does not use them: they
+// move through the image as for a snapshot.
+void x86_xmm_get(const X86VCpu *vcpu, unsigned n, uint64_t *value)
+{
+    move_fp(vcpu, false, x86_xcr0(vcpu));
+    memcpy(value, &fp_image(vcpu)[FP_WORD_XMM(n)], 16);
+}
+
+void x86_xmm_set(X86VCpu *vcpu, unsigned n, const uint64_t *value)
+{
+    uint64_t *image = fp_image(vcpu);
+
+    move_fp(vcpu, false, x86_xcr0(vcpu));
+    memcpy(&image[FP_WORD_XMM(n)], value, 16);
+    image[FP_WORD_XSTATE] |= vcpu->percpu->features.xcr0 & XCR0_SSE;
+    move_fp(vcpu, true, x86_xcr0(vcpu));
 }
 
 bool x86_xcr0_is_valid(uint64_t value)

@@ -40,6 +40,8 @@ void x86_debug_get(const X86VCpu *vcpu, uint64_t *dr);
 void x86_debug_set(X86VCpu *vcpu, const uint64_t *dr);
 AxError x86_fp_get(const X86VCpu *vcpu, uint32_t word, uint64_t *value);
 AxError x86_fp_set(X86VCpu *vcpu, uint32_t word, uint64_t value);
+void x86_xmm_get(const X86VCpu *vcpu, unsigned n, uint64_t *value); // 16 bytes each
+void x86_xmm_set(X86VCpu *vcpu, unsigned n, const uint64_t *value);
 // What XSETBV checks; false for a value that it refuses.
 bool x86_xcr0_is_valid(uint64_t value);
 uint64_t x86_xcr0(const X86VCpu *vcpu);
@@ -132,6 +134,9 @@ bool x86_write_memory(X86VCpu *vcpu, uint64_t linear, const void *data, size_t s
                       X86Fault *fault);
 // Whether the write would succeed: asked before a device is, which may not be asked twice.
 bool x86_may_write(const X86VCpu *vcpu, uint64_t linear, size_t size, X86Fault *fault);
+// The guest-physical address of each page of an access, of which the second may be none.
+bool x86_translate_data(const X86VCpu *vcpu, uint64_t linear, size_t size, uint64_t access,
+                        uint64_t *gpa, X86Fault *fault);
 // The bytes at CS:RIP, up to 15; how many the guest can fetch.
 size_t x86_fetch(const X86VCpu *vcpu, uint8_t *bytes);
 // Base of segment 0 to 5 (ES to GS) as the guest's mode uses it.
@@ -139,9 +144,29 @@ uint64_t x86_segment_base(const X86VCpu *vcpu, unsigned segment);
 
 // ---- abort.c: nested page faults, MMIO ----
 X86Next x86_handle_nested_fault(X86VCpu *vcpu, AxVCpuExit *exit);
-// X86_DUE_MMIO_WRITE, before events change anything: fills *exit.
+// X86_DUE_MMIO, before events change anything: fills *exit.
 X86Next x86_resume_mmio(X86VCpu *vcpu, AxVCpuExit *exit);
 AxError x86_complete_mmio(X86VCpu *vcpu, const AxVCpuExit *exit, uint64_t value);
+
+// ---- emulate.c: the rest of an instruction whose memory operand trapped ----
+struct X86Instruction;
+bool x86_is_string(const struct X86Instruction *in);
+// Linear addresses of the memory operand, of MOVS and CMPS that of rSI, and of ES:[rDI].
+uint64_t x86_operand_address(const X86VCpu *vcpu, const struct X86Instruction *in);
+uint64_t x86_destination_address(const X86VCpu *vcpu, const struct X86Instruction *in);
+// Those that return false would fault at their other operand in memory, and have changed nothing.
+// Before the device is asked.
+bool x86_emulate_check(X86VCpu *vcpu, const struct X86Instruction *in, X86Fault *fault);
+// `memory` is what was read ...
+bool x86_emulate_load(X86VCpu *vcpu, const struct X86Instruction *in, const uint64_t *memory,
+                      X86Fault *fault);
+// ... and becomes what is returned.
+uint64_t x86_emulate_modify(X86VCpu *vcpu, const struct X86Instruction *in, uint64_t memory);
+// What is written by one that does not read; up to 16 bytes.
+bool x86_emulate_store(X86VCpu *vcpu, const struct X86Instruction *in, uint64_t *memory,
+                       X86Fault *fault);
+// Behind the instruction, or at the next element of a repeated one.
+void x86_emulate_end(X86VCpu *vcpu, const struct X86Instruction *in);
 
 // ---- exception.c ----
 // Delivered at the next entry, with the rules of double faults; a triple one ends the run.

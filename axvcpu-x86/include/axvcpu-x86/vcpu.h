@@ -221,9 +221,21 @@ typedef enum X86Activity {
 /* What the instruction that left has still to do when the guest goes on. */
 typedef enum X86Due {
     X86_DUE_NONE,
-    X86_DUE_MMIO_WRITE, /* of one that reads and writes */
-    X86_DUE_STARTUP,    /* more start-up messages */
+    X86_DUE_MMIO,    /* another piece of an access, or its second half */
+    X86_DUE_STARTUP, /* more start-up messages */
 } X86Due;
+
+/* An access that leaves as MMIO: in pieces where it is wide or lies in two pages. */
+typedef struct X86Mmio {
+    uint8_t instruction[96]; /* as decoded */
+    uint64_t gpa[2];         /* where it begins, and where it goes on in the next page ... */
+    uint8_t first;           /* ... after so many bytes */
+    uint8_t width;           /* bytes in all */
+    uint8_t done;
+    uint8_t piece; /* bytes in the exit that waits */
+    bool is_write;
+    uint64_t data[2];
+} X86Mmio;
 
 struct X86Vendor;
 
@@ -244,12 +256,11 @@ typedef struct X86VCpu {
     uint64_t xcr0;
     uint64_t dr[4]; /* not up to date while bound */
     X86Exit exit;
-    X86Event event;          /* to be delivered at the next entry */
-    uint8_t instruction[96]; /* whose MMIO access is being completed, as decoded ... */
-    uint64_t mmio_value;     /* ... what it read ... */
-    uint8_t due;             /* X86Due */
-    uint8_t activity;        /* X86Activity */
-    bool shadow;             /* STI or MOV SS: no interrupt after the instruction that left */
+    X86Event event;   /* to be delivered at the next entry */
+    X86Mmio mmio;     /* that is being completed */
+    uint8_t due;      /* X86Due */
+    uint8_t activity; /* X86Activity */
+    bool shadow;      /* STI or MOV SS: no interrupt after the instruction that left */
     X86Lapic lapic;
     X86VTimer timer;
     uint64_t system_time; /* MSR of KVM's clock */
