@@ -8,12 +8,12 @@
 #include "arm_regs.h"
 
 #define PAGE_OFFSET    (AX_PAGE_SIZE - 1)
-#define ADDRESS_BITS   ARM_MASK(55, 0) // above may be a tag (TCR_EL1.TBI)
-#define PAR_ATTR_OUTER ARM_MASK(7, 4)  // of the attributes: 0 is Device memory
-#define SCTLR_EL1_M    ARM_BIT(0)
-#define SCTLR_EL1_E0E  ARM_BIT(24)
-#define SCTLR_EL1_EE   ARM_BIT(25)
-#define PSTATE_A32_E   ARM_BIT(9)
+#define ADDRESS_BITS   AX_MASK(55, 0) // above may be a tag (TCR_EL1.TBI)
+#define PAR_ATTR_OUTER AX_MASK(7, 4)  // of the attributes: 0 is Device memory
+#define SCTLR_EL1_M    AX_BIT(0)
+#define SCTLR_EL1_E0E  AX_BIT(24)
+#define SCTLR_EL1_EE   AX_BIT(25)
+#define PSTATE_A32_E   AX_BIT(9)
 #define BASE_SP        31
 
 typedef enum FaultClass {
@@ -45,7 +45,7 @@ typedef Aarch64Next (*FaultHandler)(Aarch64VCpu *vcpu, AxVCpuExit *exit);
 
 static uint64_t fault_status(const Aarch64VCpu *vcpu)
 {
-    return arm_get(vcpu->syndrome.esr, ESR_ELX_ABT_FSC);
+    return ax_get(vcpu->syndrome.esr, ESR_ELX_ABT_FSC);
 }
 
 static bool has_flag(const Aarch64VCpu *vcpu, uint64_t flag)
@@ -63,7 +63,7 @@ static bool hpfar_is_valid(const Aarch64VCpu *vcpu)
 
 static uint64_t hpfar_page(const Aarch64VCpu *vcpu)
 {
-    return arm_get(vcpu->syndrome.hpfar, HPFAR_EL2_FIPA) * AX_PAGE_SIZE;
+    return ax_get(vcpu->syndrome.hpfar, HPFAR_EL2_FIPA) * AX_PAGE_SIZE;
 }
 
 // False when the guest changed its own tables since the fault; it then meets the fault again.
@@ -213,7 +213,7 @@ static void set_base_value(Aarch64VCpu *vcpu, uint8_t rn, uint64_t value)
 // running from there, and no other vCPU can change where that is.
 static bool is_memory(const Aarch64VCpu *vcpu, uint64_t par)
 {
-    return (arm_get(par, PAR_EL1_ATTR) & PAR_ATTR_OUTER) != 0 || (sctlr(vcpu) & SCTLR_EL1_M) == 0;
+    return (ax_get(par, PAR_EL1_ATTR) & PAR_ATTR_OUTER) != 0 || (sctlr(vcpu) & SCTLR_EL1_M) == 0;
 }
 
 // The instruction at the guest's PC, if that is in normal memory: never from a device.
@@ -327,9 +327,9 @@ static Aarch64Next handle_with_syndrome(Aarch64VCpu *vcpu, AxVCpuExit *exit)
     const Aarch64LoadStore access = {
         .is_load = (esr & ESR_ELX_ABT_WNR) == 0,
         .sign_extend = (esr & ESR_ELX_ABT_SSE) != 0,
-        .width = (AccessWidth)(1u << arm_get(esr, ESR_ELX_ABT_SAS)),
+        .width = (AccessWidth)(1u << ax_get(esr, ESR_ELX_ABT_SAS)),
         .reg_width = (esr & ESR_ELX_ABT_SF) != 0 ? AX_WIDTH_QWORD : AX_WIDTH_DWORD,
-        .rt = (uint8_t)arm_get(esr, ESR_ELX_ABT_SRT),
+        .rt = (uint8_t)ax_get(esr, ESR_ELX_ABT_SRT),
     };
 
     return exit_transfer(vcpu, &access, 0, exit);
@@ -373,7 +373,7 @@ static Aarch64Next other(Aarch64VCpu *vcpu, AxVCpuExit *exit)
 
 static bool is_fetch(const Aarch64VCpu *vcpu)
 {
-    return arm_get(vcpu->syndrome.esr, ESR_ELX_EC) == ESR_ELX_EC_IABT_LOW;
+    return ax_get(vcpu->syndrome.esr, ESR_ELX_EC) == ESR_ELX_EC_IABT_LOW;
 }
 
 static Aarch64Next external(Aarch64VCpu *vcpu, AxVCpuExit *exit)

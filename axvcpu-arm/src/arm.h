@@ -59,7 +59,7 @@ void aarch64_hcr_set(Aarch64VCpu *vcpu, uint64_t bits);
 static inline uint64_t aarch64_cptr(const Aarch64VCpu *vcpu)
 {
     return CPTR_EL2_RES1 | CPTR_EL2_TZ | CPTR_EL2_TSM | CPTR_EL2_TTA | CPTR_EL2_TAM |
-           arm_put(!vcpu->fp_loaded, CPTR_EL2_TFP);
+           ax_put(!vcpu->fp_loaded, CPTR_EL2_TFP);
 }
 // FP: trapped until first use after a bind. aarch64_fp_use is called inside run only.
 void aarch64_fp_use(Aarch64VCpu *vcpu);

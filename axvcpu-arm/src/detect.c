@@ -4,12 +4,12 @@
 
 static bool has_el2(void)
 {
-    return arm_get(ARM_READ(ID_AA64PFR0_EL1), ID_AA64PFR0_EL1_EL2) != 0;
+    return ax_get(ARM_READ(ID_AA64PFR0_EL1), ID_AA64PFR0_EL1_EL2) != 0;
 }
 
 static bool is_at_el2(void)
 {
-    return arm_get(ARM_READ(CurrentEL), CURRENTEL_EL) == 2;
+    return ax_get(ARM_READ(CurrentEL), CURRENTEL_EL) == 2;
 }
 
 static bool is_nvhe(void)
@@ -19,21 +19,21 @@ static bool is_nvhe(void)
 
 static bool has_aarch64_el1(void)
 {
-    return arm_get(ARM_READ(ID_AA64PFR0_EL1), ID_AA64PFR0_EL1_EL1) != 0;
+    return ax_get(ARM_READ(ID_AA64PFR0_EL1), ID_AA64PFR0_EL1_EL1) != 0;
 }
 
 static bool has_gic_registers(void)
 {
-    return arm_get(ARM_READ(ID_AA64PFR0_EL1), ID_AA64PFR0_EL1_GIC) != 0;
+    return ax_get(ARM_READ(ID_AA64PFR0_EL1), ID_AA64PFR0_EL1_GIC) != 0;
 }
 
 // TGran4_2 speaks for stage 2: 0 = as stage 1, 1 = none, 2 and above = there.
 static bool has_4k_stage2(void)
 {
     const uint64_t mmfr0 = ARM_READ(ID_AA64MMFR0_EL1);
-    const uint64_t tgran4_2 = arm_get(mmfr0, ID_AA64MMFR0_EL1_TGRAN4_2);
+    const uint64_t tgran4_2 = ax_get(mmfr0, ID_AA64MMFR0_EL1_TGRAN4_2);
 
-    return tgran4_2 == 0 ? arm_get(mmfr0, ID_AA64MMFR0_EL1_TGRAN4) != 0xf : tgran4_2 != 1;
+    return tgran4_2 == 0 ? ax_get(mmfr0, ID_AA64MMFR0_EL1_TGRAN4) != 0xf : tgran4_2 != 1;
 }
 
 // In this order: HCR_EL2 may not be read before the exception level is known.
@@ -68,14 +68,14 @@ AxError aarch64_hardware_check(const char **reason)
 static uint8_t pa_bits(void)
 {
     static const uint8_t bits[] = {32, 36, 40, 42, 44, 48};
-    const uint64_t range = arm_get(ARM_READ(ID_AA64MMFR0_EL1), ID_AA64MMFR0_EL1_PARANGE);
+    const uint64_t range = ax_get(ARM_READ(ID_AA64MMFR0_EL1), ID_AA64MMFR0_EL1_PARANGE);
 
     return range < sizeof(bits) ? bits[range] : 48;
 }
 
 static uint8_t list_register_count(uint64_t vtr)
 {
-    const uint64_t count = arm_get(vtr, ICH_VTR_LISTREGS) + 1;
+    const uint64_t count = ax_get(vtr, ICH_VTR_LISTREGS) + 1;
 
     return (uint8_t)(count < AARCH64_LR_MAX ? count : AARCH64_LR_MAX);
 }
@@ -83,7 +83,7 @@ static uint8_t list_register_count(uint64_t vtr)
 // One register per 32 preemption levels (IHI 0069 12.4.1).
 static uint8_t active_priority_count(uint64_t vtr)
 {
-    const uint64_t preemption_bits = arm_get(vtr, ICH_VTR_PREBITS) + 1;
+    const uint64_t preemption_bits = ax_get(vtr, ICH_VTR_PREBITS) + 1;
 
     return preemption_bits <= 5 ? 1 : preemption_bits == 6 ? 2 : AARCH64_APR_MAX;
 }
@@ -96,7 +96,7 @@ void aarch64_features_read(Aarch64Features *features)
 
     *features = (Aarch64Features){
         .pa_bits = pa_bits(),
-        .vmid_bits = arm_get(mmfr1, ID_AA64MMFR1_EL1_VMIDBITS) == 2 ? 16 : 8,
+        .vmid_bits = ax_get(mmfr1, ID_AA64MMFR1_EL1_VMIDBITS) == 2 ? 16 : 8,
         .lr_count = list_register_count(vtr),
         .apr_count = active_priority_count(vtr),
         .has_fgt = (mmfr0 & ID_AA64MMFR0_EL1_FGT) != 0,

@@ -27,7 +27,7 @@ static const uint8_t pa_sizes[] = {32, 36, 40, 42, 44, 48};
 
 static uint8_t this_pcpu_pa_bits(void)
 {
-    const uint64_t range = arm_get(ARM_READ(ID_AA64MMFR0_EL1), ID_AA64MMFR0_EL1_PARANGE);
+    const uint64_t range = ax_get(ARM_READ(ID_AA64MMFR0_EL1), ID_AA64MMFR0_EL1_PARANGE);
 
     return pa_sizes[range < PA_SIZE_COUNT ? range : PA_SIZE_COUNT - 1];
 }
@@ -76,15 +76,15 @@ static uint64_t physical_size_code(uint8_t pa_bits)
 
 uint64_t aarch64_vtcr(const Aarch64Features *features, const AxEptRoot *root)
 {
-    return VTCR_EL2_RES1 | arm_put(64u - root->gpa_bits, VTCR_EL2_T0SZ) |
-           arm_put(root->levels - 2u, VTCR_EL2_SL0) | VTCR_EL2_IRGN0_WBWA | VTCR_EL2_ORGN0_WBWA |
-           VTCR_EL2_SH0_INNER | arm_put(physical_size_code(features->pa_bits), VTCR_EL2_PS) |
+    return VTCR_EL2_RES1 | ax_put(64u - root->gpa_bits, VTCR_EL2_T0SZ) |
+           ax_put(root->levels - 2u, VTCR_EL2_SL0) | VTCR_EL2_IRGN0_WBWA | VTCR_EL2_ORGN0_WBWA |
+           VTCR_EL2_SH0_INNER | ax_put(physical_size_code(features->pa_bits), VTCR_EL2_PS) |
            (features->vmid_bits == 16 ? VTCR_EL2_VS : 0);
 }
 
 uint64_t aarch64_vttbr(const AxEptRoot *root, uint64_t vmid)
 {
-    return root->base.value | arm_put(vmid, VTTBR_EL2_VMID);
+    return root->base.value | ax_put(vmid, VTTBR_EL2_VMID);
 }
 
 static bool leaf_allowed(uint8_t level)
@@ -95,7 +95,7 @@ static bool leaf_allowed(uint8_t level)
 static uint64_t make_leaf(HostPhysAddr addr, MappingFlags flags, uint8_t level)
 {
     const uint64_t memory = (flags & AX_MAP_DEVICE) != 0 ? S2_MEMATTR_DEVICE : S2_MEMATTR_NORMAL;
-    uint64_t entry = (addr.value & S2_ADDRESS) | arm_put(memory, S2_MEMATTR) | S2_SH_INNER | S2_AF;
+    uint64_t entry = (addr.value & S2_ADDRESS) | ax_put(memory, S2_MEMATTR) | S2_SH_INNER | S2_AF;
 
     entry |= level == 0 ? S2_VALID | S2_TABLE_OR_PAGE : S2_VALID;
     entry |= (flags & AX_MAP_READ) != 0 ? S2_AP_READ : 0;
@@ -139,14 +139,14 @@ static MappingFlags flags(uint64_t entry)
     result |= (entry & S2_AP_READ) != 0 ? AX_MAP_READ : 0;
     result |= (entry & S2_AP_WRITE) != 0 ? AX_MAP_WRITE : 0;
     result |= (entry & S2_XN) != 0 ? 0 : AX_MAP_EXECUTE;
-    result |= arm_get(entry, S2_MEMATTR) == S2_MEMATTR_DEVICE ? AX_MAP_DEVICE : 0;
+    result |= ax_get(entry, S2_MEMATTR) == S2_MEMATTR_DEVICE ? AX_MAP_DEVICE : 0;
     return result;
 }
 
 // Clean and invalidate to the point of coherency: a guest begins with its MMU, and so its caches, off.
 static void sync(const void *memory, uint64_t size)
 {
-    const uint64_t line = UINT64_C(4) << arm_get(ARM_READ(CTR_EL0), CTR_EL0_DMINLINE);
+    const uint64_t line = UINT64_C(4) << ax_get(ARM_READ(CTR_EL0), CTR_EL0_DMINLINE);
     const uint64_t end = (uintptr_t)memory + size;
 
     for (uint64_t at = (uintptr_t)memory & ~(line - 1); at < end; at += line) {

@@ -9,8 +9,8 @@
 #define VECTOR_EL1H      UINT64_C(0x200)
 #define VECTOR_EL0_64    UINT64_C(0x400)
 #define VECTOR_EL0_32    UINT64_C(0x600)
-#define SCTLR_EL1_SPAN   ARM_BIT(23)
-#define SCTLR_EL1_DSSBS  ARM_BIT(44)
+#define SCTLR_EL1_SPAN   AX_BIT(23)
+#define SCTLR_EL1_DSSBS  AX_BIT(44)
 #define EC_SAME_LEVEL    UINT64_C(1) // abort classes: from a lower level is even, from EL1 odd
 #define EXCEPTION_EC_MAX UINT32_C(0x3f)
 
@@ -63,7 +63,7 @@ void aarch64_inject_sync(Aarch64VCpu *vcpu, uint64_t esr, bool has_far, uint64_t
 
 void aarch64_inject_undefined(Aarch64VCpu *vcpu)
 {
-    aarch64_inject_sync(vcpu, arm_put(ESR_ELX_EC_UNKNOWN, ESR_ELX_EC) | ESR_ELX_IL, false, 0);
+    aarch64_inject_sync(vcpu, ax_put(ESR_ELX_EC_UNKNOWN, ESR_ELX_EC) | ESR_ELX_IL, false, 0);
 }
 
 // An exception class that has two numbers, as seen from where the guest stands.
@@ -80,8 +80,8 @@ void aarch64_inject_fault(Aarch64VCpu *vcpu, bool instruction, uint64_t fsc)
                               : ESR_ELX_IL | ESR_ELX_ABT_FNV | ESR_ELX_ABT_CM | ESR_ELX_ABT_WNR;
 
     aarch64_inject_sync(vcpu,
-                        arm_put(class_at_el1(vcpu, low), ESR_ELX_EC) | (vcpu->syndrome.esr & kept) |
-                            arm_put(fsc, ESR_ELX_ABT_FSC),
+                        ax_put(class_at_el1(vcpu, low), ESR_ELX_EC) | (vcpu->syndrome.esr & kept) |
+                            ax_put(fsc, ESR_ELX_ABT_FSC),
                         true, vcpu->syndrome.far);
 }
 
@@ -120,7 +120,7 @@ AxError aarch64_inject_exception(Aarch64VCpu *vcpu, const AxException *exception
     if (class_has_levels(exception->vector)) {
         ec = class_at_el1(vcpu, ec & ~EC_SAME_LEVEL);
     }
-    aarch64_inject_sync(vcpu, arm_put(ec, ESR_ELX_EC) | ESR_ELX_IL | iss, exception->has_address,
+    aarch64_inject_sync(vcpu, ax_put(ec, ESR_ELX_EC) | ESR_ELX_IL | iss, exception->has_address,
                         exception->address);
     return AX_OK;
 }

@@ -9,17 +9,17 @@
 #define EC_COUNT 64
 
 // Condition code of a trapped AArch32 instruction (ESR_ELx, "ISS encoding for ... MCR or MRC").
-#define ESR_ELX_COND_CV ARM_BIT(24)
-#define ESR_ELX_COND    ARM_MASK(23, 20)
+#define ESR_ELX_COND_CV AX_BIT(24)
+#define ESR_ELX_COND    AX_MASK(23, 20)
 #define CONDITION_AL    UINT64_C(0xe)
 
-#define PSTATE_V          ARM_BIT(28)
-#define PSTATE_C          ARM_BIT(29)
-#define PSTATE_Z          ARM_BIT(30)
-#define PSTATE_N          ARM_BIT(31)
-#define PSTATE_IT_LOW     ARM_MASK(26, 25) // IT<1:0>
-#define PSTATE_IT_HIGH    ARM_MASK(15, 10) // IT<7:2>
-#define IT_BASE_CONDITION ARM_MASK(7, 4)
+#define PSTATE_V          AX_BIT(28)
+#define PSTATE_C          AX_BIT(29)
+#define PSTATE_Z          AX_BIT(30)
+#define PSTATE_N          AX_BIT(31)
+#define PSTATE_IT_LOW     AX_MASK(26, 25) // IT<1:0>
+#define PSTATE_IT_HIGH    AX_MASK(15, 10) // IT<7:2>
+#define IT_BASE_CONDITION AX_MASK(7, 4)
 
 typedef Aarch64Next (*ExitHandler)(Aarch64VCpu *vcpu, AxVCpuExit *exit);
 
@@ -31,20 +31,20 @@ typedef struct ExceptionClass {
 
 static uint64_t exception_class(const Aarch64VCpu *vcpu)
 {
-    return arm_get(vcpu->syndrome.esr, ESR_ELX_EC);
+    return ax_get(vcpu->syndrome.esr, ESR_ELX_EC);
 }
 
 // ---- AArch32 at EL0: conditional instructions ----
 
 static uint64_t it_state(uint64_t pstate)
 {
-    return arm_get(pstate, PSTATE_IT_HIGH) << 2 | arm_get(pstate, PSTATE_IT_LOW);
+    return ax_get(pstate, PSTATE_IT_HIGH) << 2 | ax_get(pstate, PSTATE_IT_LOW);
 }
 
 static uint64_t with_it_state(uint64_t pstate, uint64_t it)
 {
-    return (pstate & ~(PSTATE_IT_HIGH | PSTATE_IT_LOW)) | arm_put(it >> 2, PSTATE_IT_HIGH) |
-           arm_put(it, PSTATE_IT_LOW);
+    return (pstate & ~(PSTATE_IT_HIGH | PSTATE_IT_LOW)) | ax_put(it >> 2, PSTATE_IT_HIGH) |
+           ax_put(it, PSTATE_IT_LOW);
 }
 
 // ITAdvance() of the Arm ARM: the block ends when no instruction is left in it.
@@ -74,9 +74,9 @@ static AARCH64_RARE bool is_skipped(const Aarch64VCpu *vcpu)
     uint64_t condition = CONDITION_AL;
 
     if ((esr & ESR_ELX_COND_CV) != 0) {
-        condition = arm_get(esr, ESR_ELX_COND);
+        condition = ax_get(esr, ESR_ELX_COND);
     } else if (it_state(pstate) != 0) {
-        condition = arm_get(it_state(pstate), IT_BASE_CONDITION);
+        condition = ax_get(it_state(pstate), IT_BASE_CONDITION);
     }
     return !condition_holds(condition, pstate);
 }
@@ -96,7 +96,7 @@ void aarch64_advance_a32(Aarch64VCpu *vcpu)
 
 Aarch64Next aarch64_exit_unhandled(const Aarch64VCpu *vcpu, AxVCpuExit *exit)
 {
-    const uint64_t page = arm_get(vcpu->syndrome.hpfar, HPFAR_EL2_FIPA) * AX_PAGE_SIZE;
+    const uint64_t page = ax_get(vcpu->syndrome.hpfar, HPFAR_EL2_FIPA) * AX_PAGE_SIZE;
 
     *exit = (AxVCpuExit){
         .reason = AX_EXIT_UNHANDLED,
@@ -132,7 +132,7 @@ static Aarch64Next handle_reflect(Aarch64VCpu *vcpu, AxVCpuExit *exit)
 // guest which spins on a lock lets others run.
 static Aarch64Next handle_wait(Aarch64VCpu *vcpu, AxVCpuExit *exit)
 {
-    const bool is_wfi = arm_get(vcpu->syndrome.esr, ESR_ELX_WFX_TI) == 0;
+    const bool is_wfi = ax_get(vcpu->syndrome.esr, ESR_ELX_WFX_TI) == 0;
 
     aarch64_advance_pc(vcpu);
     *exit = (AxVCpuExit){.reason = is_wfi ? AX_EXIT_IDLE : AX_EXIT_NOTHING};

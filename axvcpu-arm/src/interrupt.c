@@ -27,7 +27,7 @@ _Static_assert(AX_IRQ_COUNT > INTID_END && AX_IRQ_COUNT - INTID_END < 64,
 
 static uint64_t bit_of(uint32_t intid)
 {
-    return ARM_BIT(intid % 64);
+    return AX_BIT(intid % 64);
 }
 
 // Only this pCPU writes the published bitmaps.
@@ -47,7 +47,7 @@ static bool published(const _Atomic uint64_t *bitmap, uint32_t intid)
 
 static uint32_t intid_of(uint64_t lr)
 {
-    return (uint32_t)arm_get(lr, ICH_LR_VINTID) % AX_IRQ_COUNT;
+    return (uint32_t)ax_get(lr, ICH_LR_VINTID) % AX_IRQ_COUNT;
 }
 
 static bool is_listed(const Aarch64VGic *gic, uint32_t intid)
@@ -180,7 +180,7 @@ static void own_edge(Aarch64VCpu *vcpu, unsigned n, uint32_t intid)
 
 static uint64_t linked_bits(uint32_t intid)
 {
-    return ICH_LR_HW | arm_put(intid, ICH_LR_PINTID);
+    return ICH_LR_HW | ax_put(intid, ICH_LR_PINTID);
 }
 
 // State bits of an interrupt that is active; `handling`: as the physical one is. A level, and an
@@ -223,7 +223,7 @@ static uint64_t compose_lr(Aarch64VCpu *vcpu, unsigned n, uint32_t intid, bool a
     }
     const bool edge = (gic->latched & (UINT32_C(1) << n)) != 0;
     const uint64_t common = intid | ICH_LR_GROUP1 |
-                            arm_put(rank_of(vcpu, intid) >> 16, ICH_LR_PRIORITY);
+                            ax_put(rank_of(vcpu, intid) >> 16, ICH_LR_PRIORITY);
 
     if (active) {
         return common | active_bits(intid, edge, level, linked && !high);
@@ -352,7 +352,7 @@ static uint32_t most_urgent_outside(const Aarch64VCpu *vcpu)
 
 static void take_eoi_count(Aarch64VCpu *vcpu)
 {
-    uint64_t count = arm_get(ARM_READ(ICH_HCR_EL2), ICH_HCR_EOICOUNT);
+    uint64_t count = ax_get(ARM_READ(ICH_HCR_EL2), ICH_HCR_EOICOUNT);
 
     for (; count > 0; count--) {
         const uint32_t intid = most_urgent_outside(vcpu);

@@ -44,7 +44,7 @@ static void load_lists(const Aarch64VCpu *vcpu)
 void aarch64_gic_load(Aarch64VCpu *vcpu)
 {
     Aarch64VGic *gic = &vcpu->gic;
-    const unsigned priority_bits = (unsigned)arm_get(ARM_READ(ICH_VTR_EL2), ICH_VTR_PRIBITS) + 1;
+    const unsigned priority_bits = (unsigned)ax_get(ARM_READ(ICH_VTR_EL2), ICH_VTR_PRIBITS) + 1;
 
     gic->priority_mask = (uint8_t)(UINT32_C(0xff00) >> priority_bits);
     aarch64_gic_fit(vcpu);
@@ -174,16 +174,16 @@ static uint64_t get_lr(const Aarch64VCpu *vcpu, unsigned n)
 // Only the timers' PPIs are ever linked, each to the physical one of the same number.
 static bool is_linked_lr_valid(uint64_t lr)
 {
-    const uint64_t intid = arm_get(lr, ICH_LR_VINTID);
+    const uint64_t intid = ax_get(lr, ICH_LR_VINTID);
 
     return (intid == AARCH64_PPI_VTIMER || intid == AARCH64_PPI_PTIMER) &&
-           arm_get(lr, ICH_LR_PINTID) == intid && (lr & ICH_LR_STATE) != ICH_LR_STATE;
+           ax_get(lr, ICH_LR_PINTID) == intid && (lr & ICH_LR_STATE) != ICH_LR_STATE;
 }
 
 // The only PINTID bit that an unlinked one may have is the EOI bit.
 static bool is_lr_valid(uint64_t lr)
 {
-    if (arm_get(lr, ICH_LR_VINTID) >= FIRST_SPECIAL_INTID || (lr & ICH_LR_GROUP1) == 0) {
+    if (ax_get(lr, ICH_LR_VINTID) >= FIRST_SPECIAL_INTID || (lr & ICH_LR_GROUP1) == 0) {
         return false;
     }
     return (lr & ICH_LR_HW) != 0 ? is_linked_lr_valid(lr) : (lr & ICH_LR_PINTID & ~ICH_LR_EOI) == 0;

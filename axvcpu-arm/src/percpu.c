@@ -5,7 +5,7 @@
 #include <string.h>
 
 // Bits 10:0 of VBAR_EL2 are RES0: they count the pCPUs that are enabled with this value.
-#define VBAR_COUNT ARM_MASK(10, 0)
+#define VBAR_COUNT AX_MASK(10, 0)
 
 // Why it is global: see arm.h. Of all pCPUs in the program, because there is one vector table.
 _Atomic uint64_t aarch64_host_vbar;
@@ -95,7 +95,7 @@ static void save_host(const Aarch64Features *features, Aarch64Host *host)
 static void restore_host(const Aarch64Features *features, const Aarch64Host *host)
 {
     HOST_REGS(RESTORE)
-    ARM_WRITE(OSLAR_EL1, arm_get(host->oslsr, OSLSR_EL1_OSLK));
+    ARM_WRITE(OSLAR_EL1, ax_get(host->oslsr, OSLSR_EL1_OSLK));
     if (features->has_fgt) {
         FGT_REGS(RESTORE)
     }
@@ -121,7 +121,7 @@ static void clear_extensions(const Aarch64Features *features)
 // Guests share these values, so they are written once. None of them acts on the host at EL2.
 static void program_traps(const Aarch64Host *host)
 {
-    const uint64_t events = host->cnthctl & ARM_MASK(7, 2);
+    const uint64_t events = host->cnthctl & AX_MASK(7, 2);
 
     ARM_WRITE(ICH_HCR_EL2, 0);
     ARM_WRITE(CNTHCTL_EL2, events | CNTHCTL_EL2_EL1PCTEN | CNTHCTL_EL2_EL1PCEN);

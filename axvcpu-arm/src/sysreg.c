@@ -130,7 +130,7 @@ static uint64_t limit_fields(uint64_t value, const IdRegister *reg)
 
 static bool has_aarch32(void)
 {
-    return arm_get(ARM_READ(ID_AA64PFR0_EL1), ID_AA64PFR0_EL1_EL0) == 2;
+    return ax_get(ARM_READ(ID_AA64PFR0_EL1), ID_AA64PFR0_EL1_EL0) == 2;
 }
 
 static Outcome identification(Aarch64VCpu *vcpu, Access *access, AxVCpuExit *exit)
@@ -171,8 +171,8 @@ static Outcome raz_wi(Aarch64VCpu *vcpu, Access *access, AxVCpuExit *exit)
 // ---- debug: what every CPU must have, without effect but for single steps ----
 
 // SS, TDCC, KDE and MDE; all else is read-only while the OS lock is open, which it always is.
-#define MDSCR_EL1_WRITABLE (ARM_BIT(0) | ARM_BIT(12) | ARM_BIT(13) | ARM_BIT(15))
-#define OSLSR_EL1_OSLM     ARM_BIT(3) // the OS lock exists
+#define MDSCR_EL1_WRITABLE (AX_BIT(0) | AX_BIT(12) | AX_BIT(13) | AX_BIT(15))
+#define OSLSR_EL1_OSLM     AX_BIT(3) // the OS lock exists
 
 static Outcome mdscr(Aarch64VCpu *vcpu, Access *access, AxVCpuExit *exit)
 {
@@ -225,8 +225,8 @@ static Outcome sgi_other_group(Aarch64VCpu *vcpu, Access *access, AxVCpuExit *ex
 
 static uint64_t sgi_cluster(uint64_t sgi)
 {
-    return arm_get(sgi, ICC_SGI1R_AFF3) << 32 | arm_get(sgi, ICC_SGI1R_AFF2) << 16 |
-           arm_get(sgi, ICC_SGI1R_AFF1) << 8;
+    return ax_get(sgi, ICC_SGI1R_AFF3) << 32 | ax_get(sgi, ICC_SGI1R_AFF2) << 16 |
+           ax_get(sgi, ICC_SGI1R_AFF1) << 8;
 }
 
 static Outcome sgi1(Aarch64VCpu *vcpu, Access *access, AxVCpuExit *exit)
@@ -242,10 +242,10 @@ static Outcome sgi1(Aarch64VCpu *vcpu, Access *access, AxVCpuExit *exit)
     }
     *exit = (AxVCpuExit){
         .reason = AX_EXIT_SEND_IPI,
-        .ipi = {.vector = (uint32_t)arm_get(sgi, ICC_SGI1R_INTID), .to_all = to_all},
+        .ipi = {.vector = (uint32_t)ax_get(sgi, ICC_SGI1R_INTID), .to_all = to_all},
     };
     if (!to_all) {
-        exit->ipi.target_cpu = sgi_cluster(sgi) | arm_get(sgi, ICC_SGI1R_RS) * SGI_TARGETS_PER_RS;
+        exit->ipi.target_cpu = sgi_cluster(sgi) | ax_get(sgi, ICC_SGI1R_RS) * SGI_TARGETS_PER_RS;
         exit->ipi.target_list = sgi & ICC_SGI1R_TARGETS;
     }
     aarch64_advance_pc(vcpu);
@@ -351,9 +351,9 @@ static bool is_implementation_defined(uint32_t key)
 
 static uint32_t key_of(uint64_t iss)
 {
-    return KEY(arm_get(iss, ESR_ELX_SYS_OP0), arm_get(iss, ESR_ELX_SYS_OP1),
-               arm_get(iss, ESR_ELX_SYS_CRN), arm_get(iss, ESR_ELX_SYS_CRM),
-               arm_get(iss, ESR_ELX_SYS_OP2));
+    return KEY(ax_get(iss, ESR_ELX_SYS_OP0), ax_get(iss, ESR_ELX_SYS_OP1),
+               ax_get(iss, ESR_ELX_SYS_CRN), ax_get(iss, ESR_ELX_SYS_CRM),
+               ax_get(iss, ESR_ELX_SYS_OP2));
 }
 
 static Aarch64Next exit_sysreg(const Access *access, uint32_t rt, AxVCpuExit *exit)
@@ -384,7 +384,7 @@ static Outcome perform(Aarch64VCpu *vcpu, const Row *row, Access *access, AxVCpu
 Aarch64Next aarch64_handle_sysreg(Aarch64VCpu *vcpu, AxVCpuExit *exit)
 {
     const uint64_t iss = vcpu->syndrome.esr & ESR_ELX_ISS;
-    const uint32_t rt = (uint32_t)arm_get(iss, ESR_ELX_SYS_RT);
+    const uint32_t rt = (uint32_t)ax_get(iss, ESR_ELX_SYS_RT);
     Access access = {
         .key = key_of(iss),
         .iss = (uint32_t)iss,

@@ -10,7 +10,7 @@
 
 #define HTVAL_SHIFT    2
 #define TVAL_LOW       UINT64_C(3) // what HTVAL_SHIFT cuts off
-#define HTINST_TRAPPED RV_BIT(0)   // an instruction, not a pseudo-instruction
+#define HTINST_TRAPPED AX_BIT(0)   // an instruction, not a pseudo-instruction
 
 // ---- guest-physical address ----
 

@@ -45,7 +45,7 @@ static bool has_gstage_of(uint8_t levels)
     const uint64_t mode = riscv_gstage_mode(levels);
 
     return mode <= HGATP_MODE_SV57X4 &&
-           rv_get(try_hgatp(rv_put(mode, HGATP_MODE)), HGATP_MODE) == mode;
+           ax_get(try_hgatp(ax_put(mode, HGATP_MODE)), HGATP_MODE) == mode;
 }
 
 // Each mode asks for the one before. Only these are tried: QEMU 7.2 takes any number.
@@ -96,10 +96,10 @@ AxError riscv_hardware_check(const char **reason)
 // VMIDLEN: bits of VMID that can be written, from the lowest.
 static uint8_t vmid_bits(void)
 {
-    const uint64_t ones = rv_put(HGATP_MODE_SV39X4, HGATP_MODE) | HGATP_VMID;
+    const uint64_t ones = ax_put(HGATP_MODE_SV39X4, HGATP_MODE) | HGATP_VMID;
     uint8_t bits = 0;
 
-    for (uint64_t left = rv_get(try_hgatp(ones), HGATP_VMID); (left & 1) != 0; left >>= 1) {
+    for (uint64_t left = ax_get(try_hgatp(ones), HGATP_VMID); (left & 1) != 0; left >>= 1) {
         bits++;
     }
     return bits;

@@ -6,7 +6,7 @@
 
 #define LEAST_GPA_BITS 13u // two pages
 #define ROOT_FRAMES    4u
-#define PHYSICAL_LIMIT RV_BIT(56)
+#define PHYSICAL_LIMIT AX_BIT(56)
 
 // More pages than this are cheaper to flush with all others of the VM.
 #define FLUSH_PAGES_MAX 64u
@@ -14,8 +14,8 @@
 // Bits that hardware ignores (RSW). A leaf without any right looks like a pointer to a table, so it
 // is kept invalid, for hardware; what it maps stays. Memory attributes are those of the physical
 // address (PMA), so that a leaf of a device is only remembered as one.
-#define PTE_DEVICE RV_BIT(8)
-#define PTE_NONE   RV_BIT(9)
+#define PTE_DEVICE AX_BIT(8)
+#define PTE_NONE   AX_BIT(9)
 
 #define PTE_RIGHTS (PTE_R | PTE_W | PTE_X)
 
@@ -52,8 +52,8 @@ AxError riscv_ept_root_check(const AxEptRoot *root)
 
 uint64_t riscv_hgatp(const AxEptRoot *root, uint64_t vmid)
 {
-    return rv_put(riscv_gstage_mode(root->levels), HGATP_MODE) | rv_put(vmid, HGATP_VMID) |
-           rv_put(root->base.value / AX_PAGE_SIZE, HGATP_PPN);
+    return ax_put(riscv_gstage_mode(root->levels), HGATP_MODE) | ax_put(vmid, HGATP_VMID) |
+           ax_put(root->base.value / AX_PAGE_SIZE, HGATP_PPN);
 }
 
 static bool leaf_allowed(uint8_t level)
@@ -63,7 +63,7 @@ static bool leaf_allowed(uint8_t level)
 
 static uint64_t page_number(HostPhysAddr addr)
 {
-    return rv_put(addr.value / AX_PAGE_SIZE, PTE_PPN);
+    return ax_put(addr.value / AX_PAGE_SIZE, PTE_PPN);
 }
 
 // Writable without readable is reserved. A and D are set: nobody looks at them, and a clear one
@@ -108,7 +108,7 @@ static HostPhysAddr address(uint64_t entry, uint8_t level)
 {
     const unsigned size_bits = kind(entry, level) == AX_EPT_LEAF ? 12 + 9u * level : 12;
 
-    return ax_hpa(rv_get(entry, PTE_PPN) * AX_PAGE_SIZE & (UINT64_MAX << size_bits));
+    return ax_hpa(ax_get(entry, PTE_PPN) * AX_PAGE_SIZE & (UINT64_MAX << size_bits));
 }
 
 static MappingFlags flags(uint64_t entry)

@@ -9,9 +9,9 @@
 
 // What hedeleg can delegate: an exception of VS or VU mode that VS mode can take.
 #define VS_CAUSES                                                                        \
-    (RV_MASK(CAUSE_ECALL_U, CAUSE_FETCH_MISALIGNED) | RV_BIT(CAUSE_FETCH_PAGE) |         \
-     RV_BIT(CAUSE_LOAD_PAGE) | RV_BIT(CAUSE_STORE_PAGE) | RV_BIT(CAUSE_SOFTWARE_CHECK) | \
-     RV_BIT(CAUSE_HARDWARE_ERROR))
+    (AX_MASK(CAUSE_ECALL_U, CAUSE_FETCH_MISALIGNED) | AX_BIT(CAUSE_FETCH_PAGE) |         \
+     AX_BIT(CAUSE_LOAD_PAGE) | AX_BIT(CAUSE_STORE_PAGE) | AX_BIT(CAUSE_SOFTWARE_CHECK) | \
+     AX_BIT(CAUSE_HARDWARE_ERROR))
 
 // SPP and SPIE tell how it was; interrupts are off in the handler.
 static uint64_t handler_status(uint64_t status, bool supervisor)
@@ -68,7 +68,7 @@ void riscv_reflect_trap(RISCVVCpu *vcpu)
 // No exception has an error code here.
 AxError riscv_inject_exception(RISCVVCpu *vcpu, const AxException *exception)
 {
-    if (exception->vector >= CAUSE_BITS || (VS_CAUSES & RV_BIT(exception->vector)) == 0 ||
+    if (exception->vector >= CAUSE_BITS || (VS_CAUSES & AX_BIT(exception->vector)) == 0 ||
         exception->has_error_code) {
         return AX_EINVAL;
     }

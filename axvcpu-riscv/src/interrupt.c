@@ -11,9 +11,9 @@
 
 // Word and bit in AxEvents; in hvip each is one bit higher.
 #define EVENT_WORD     0u
-#define EVENT_SOFTWARE RV_BIT(RISCV_IRQ_SOFTWARE)
-#define EVENT_TIMER    RV_BIT(RISCV_IRQ_TIMER)
-#define EVENT_EXTERNAL RV_BIT(RISCV_IRQ_EXTERNAL)
+#define EVENT_SOFTWARE AX_BIT(RISCV_IRQ_SOFTWARE)
+#define EVENT_TIMER    AX_BIT(RISCV_IRQ_TIMER)
+#define EVENT_EXTERNAL AX_BIT(RISCV_IRQ_EXTERNAL)
 
 _Static_assert(EVENT_SOFTWARE << 1 == HIP_VSSIP && EVENT_TIMER << 1 == HIP_VSTIP &&
                    EVENT_EXTERNAL << 1 == HIP_VSEIP,
@@ -133,7 +133,7 @@ void riscv_interrupt_exit(RISCVVCpu *vcpu)
 AxIrqState riscv_interrupt_state(const void *arch, uint32_t irq)
 {
     return (AxIrqState){
-        .pending = irq < 63 && (published(arch) & RV_BIT(irq + 1)) != 0,
+        .pending = irq < 63 && (published(arch) & AX_BIT(irq + 1)) != 0,
         .active = false,
     };
 }

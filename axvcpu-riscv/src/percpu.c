@@ -29,11 +29,11 @@
 // page faults, virtual instructions and calls from VS. Not each of them can be written everywhere;
 // the others are reflected.
 #define DELEGATED_EXCEPTIONS                                                                      \
-    (RV_BIT(CAUSE_FETCH_MISALIGNED) | RV_BIT(CAUSE_FETCH_ACCESS) |                                \
-     RV_BIT(CAUSE_ILLEGAL_INSTRUCTION) | RV_BIT(CAUSE_BREAKPOINT) |                               \
-     RV_BIT(CAUSE_LOAD_MISALIGNED) | RV_BIT(CAUSE_LOAD_ACCESS) | RV_BIT(CAUSE_STORE_MISALIGNED) | \
-     RV_BIT(CAUSE_STORE_ACCESS) | RV_BIT(CAUSE_ECALL_U) | RV_BIT(CAUSE_FETCH_PAGE) |              \
-     RV_BIT(CAUSE_LOAD_PAGE) | RV_BIT(CAUSE_STORE_PAGE))
+    (AX_BIT(CAUSE_FETCH_MISALIGNED) | AX_BIT(CAUSE_FETCH_ACCESS) |                                \
+     AX_BIT(CAUSE_ILLEGAL_INSTRUCTION) | AX_BIT(CAUSE_BREAKPOINT) |                               \
+     AX_BIT(CAUSE_LOAD_MISALIGNED) | AX_BIT(CAUSE_LOAD_ACCESS) | AX_BIT(CAUSE_STORE_MISALIGNED) | \
+     AX_BIT(CAUSE_STORE_ACCESS) | AX_BIT(CAUSE_ECALL_U) | AX_BIT(CAUSE_FETCH_PAGE) |              \
+     AX_BIT(CAUSE_LOAD_PAGE) | AX_BIT(CAUSE_STORE_PAGE))
 
 static AxError init(void *arch, AxPCpuId id, const AxVCpuHal *hal)
 {

@@ -6,7 +6,7 @@
 #define SP 2
 #define A0 10
 
-#define FCSR_BITS RV_MASK(7, 0) // the rest is reserved
+#define FCSR_BITS AX_MASK(7, 0) // the rest is reserved
 
 // Registers with consecutive numbers, `n` counts from the first. Neither function changes anything
 // when it fails.

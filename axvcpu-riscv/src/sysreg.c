@@ -13,29 +13,29 @@
 #define INSTRUCTION_WRS_NTO UINT32_C(0x00d00073) // Zawrs
 #define SYSTEM_SIZE         4u
 
-#define OPCODE        RV_MASK(6, 0)
+#define OPCODE        AX_MASK(6, 0)
 #define OPCODE_SYSTEM UINT64_C(0x73)
-#define CSR_RD        RV_MASK(11, 7)
-#define CSR_OPERATION RV_MASK(13, 12) // 0: no CSR instruction
-#define CSR_IMMEDIATE RV_BIT(14)
-#define CSR_RS1       RV_MASK(19, 15) // or the immediate itself
-#define CSR_NUMBER    RV_MASK(31, 20)
+#define CSR_RD        AX_MASK(11, 7)
+#define CSR_OPERATION AX_MASK(13, 12) // 0: no CSR instruction
+#define CSR_IMMEDIATE AX_BIT(14)
+#define CSR_RS1       AX_MASK(19, 15) // or the immediate itself
+#define CSR_NUMBER    AX_MASK(31, 20)
 
 #define CSR_OPERATION_WRITE UINT64_C(1)
 #define CSR_OPERATION_SET   UINT64_C(2)
 #define CSR_OPERATION_CLEAR UINT64_C(3)
 
 // Fields of a CSR number (2.1).
-#define NUMBER_ACCESS           RV_MASK(11, 10)
+#define NUMBER_ACCESS           AX_MASK(11, 10)
 #define NUMBER_ACCESS_READ_ONLY UINT64_C(3)
-#define NUMBER_MODE             RV_MASK(9, 8)
+#define NUMBER_MODE             AX_MASK(9, 8)
 #define NUMBER_MODE_S           UINT64_C(1)
 
 // ---- one access, as its instruction says ----
 
 static uint64_t field(const RISCVVCpu *vcpu, uint64_t mask)
 {
-    return rv_get(vcpu->instruction, mask);
+    return ax_get(vcpu->instruction, mask);
 }
 
 static uint32_t destination(const RISCVVCpu *vcpu)
@@ -95,8 +95,8 @@ static bool is_refused(uint64_t number)
 static bool is_illegal(const RISCVVCpu *vcpu)
 {
     const uint64_t number = field(vcpu, CSR_NUMBER);
-    const uint64_t mode = rv_get(number, NUMBER_MODE);
-    const bool is_read_only = rv_get(number, NUMBER_ACCESS) == NUMBER_ACCESS_READ_ONLY;
+    const uint64_t mode = ax_get(number, NUMBER_MODE);
+    const bool is_read_only = ax_get(number, NUMBER_ACCESS) == NUMBER_ACCESS_READ_ONLY;
 
     return mode > NUMBER_MODE_S || (mode == NUMBER_MODE_S && !riscv_guest_is_supervisor(vcpu)) ||
            (is_read_only && writes(vcpu)) || is_refused(number);

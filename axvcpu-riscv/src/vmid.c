@@ -77,7 +77,7 @@ void riscv_vmid_flush(RISCVVCpu *vcpu)
 
 static bool has_asid(const AxFence *fence)
 {
-    return fence->has_asid && fence->asid <= rv_get(SATP_ASID, SATP_ASID);
+    return fence->has_asid && fence->asid <= ax_get(SATP_ASID, SATP_ASID);
 }
 
 static void fence_page(const AxFence *fence, uint64_t va)

@@ -2,9 +2,9 @@
 // Bits of architectural registers, named as in the manuals (SDM volume 3, APM volume 2).
 #pragma once
 
-#include <stdint.h>
+#include <axvcpu/bits.h>
 
-#define X86_BIT(n) (UINT64_C(1) << (n))
+#define X86_BIT(n) AX_BIT(n)
 
 // General registers by encoding.
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };

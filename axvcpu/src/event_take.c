@@ -3,6 +3,8 @@
 #include "event_bits.h"
 #include "internal.h"
 
+#include <axvcpu/bits.h>
+
 bool axvcpu_events_take_pending(AxEvents *events, uint32_t irq)
 {
     return irq < AX_IRQ_COUNT && clear_bit(events->pending, irq);

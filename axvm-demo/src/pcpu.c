@@ -8,6 +8,7 @@
 #include "sched.h"
 #include "vms.h"
 
+#include <axvcpu/bits.h>
 #include <axvm/lock.h>
 
 #define START_TIMEOUT_NS UINT64_C(1000000000)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched.h"
 
-#include <axvcpu/types.h>
+#include <axvcpu/bits.h>
 
 static uint64_t bit(uint32_t n)
 {

@@ -73,7 +73,7 @@ void arm_sim_write(ArmReg reg, uint64_t value)
 {
     if (reg == ARM_REG_OSLAR_EL1) { // write-only: it sets OSLSR_EL1.OSLK
         arm_sim.reg[ARM_REG_OSLSR_EL1] &= ~OSLSR_EL1_OSLK;
-        arm_sim.reg[ARM_REG_OSLSR_EL1] |= arm_put(value, OSLSR_EL1_OSLK);
+        arm_sim.reg[ARM_REG_OSLSR_EL1] |= ax_put(value, OSLSR_EL1_OSLK);
     } else {
         arm_sim.reg[reg] = value;
     }

@@ -54,7 +54,7 @@ static uint64_t argument(const Aarch64VCpu *vcpu, uint32_t function, uint32_t n)
 static bool is_hypercall(const Aarch64VCpu *vcpu, uint32_t function)
 {
     return (function & SMCCC_FAST) == 0 &&
-           arm_get(vcpu->syndrome.esr, ESR_ELX_EC) == ESR_ELX_EC_HVC64;
+           ax_get(vcpu->syndrome.esr, ESR_ELX_EC) == ESR_ELX_EC_HVC64;
 }
 
 Aarch64Next aarch64_handle_firmware_call(Aarch64VCpu *vcpu, AxVCpuExit *exit)

@@ -33,8 +33,8 @@
 #define PSCI_INVALID_ADDRESS    INT64_C(-9)
 
 // power_state: StateID, StateType, PowerLevel; the rest is zero.
-#define POWER_STATE_BITS   (ARM_MASK(25, 24) | ARM_MASK(16, 0))
-#define RESET2_VENDOR      ARM_BIT(31)
+#define POWER_STATE_BITS   (AX_MASK(25, 24) | AX_MASK(16, 0))
+#define RESET2_VENDOR      AX_BIT(31)
 #define AFFINITY_LEVEL_MAX UINT64_C(3)
 #define ENTRY_ALIGNMENT    UINT64_C(4)
 

@@ -118,7 +118,7 @@ uint64_t rv_sim_read(RvReg reg)
 static uint64_t writable(RvReg reg, uint64_t value)
 {
     const bool keep_mode = reg == RV_REG_HGATP &&
-                           (rv_sim.gstage_modes >> rv_get(value, HGATP_MODE) & 1) == 0;
+                           (rv_sim.gstage_modes >> ax_get(value, HGATP_MODE) & 1) == 0;
 
     return rv_sim.writable[reg] & (keep_mode ? ~HGATP_MODE : UINT64_MAX);
 }
@@ -212,7 +212,7 @@ uint64_t rv_sim_enter_guest(RISCVGuestRegs *regs)
     rv_sim.reg[RV_REG_SCAUSE] = rv_sim.guest(regs);
     rv_sim.reg[RV_REG_SEPC] = regs->pc;
     rv_sim.reg[RV_REG_HSTATUS] = (rv_sim.reg[RV_REG_HSTATUS] & ~HSTATUS_SPVP) | HSTATUS_SPV |
-                                 rv_put(rv_get(rv_sim.reg[RV_REG_SSTATUS], SSTATUS_SPP),
+                                 ax_put(ax_get(rv_sim.reg[RV_REG_SSTATUS], SSTATUS_SPP),
                                         HSTATUS_SPVP);
     return rv_sim_read(RV_REG_SCAUSE);
 }

@@ -92,7 +92,7 @@ bool riscv_harts_are_self(const RISCVVCpu *vcpu, const RISCVHarts *harts)
 {
     const uint64_t n = vcpu->create.hart_id - harts->base;
 
-    return !harts->all && n < 64 && harts->mask == RV_BIT(n);
+    return !harts->all && n < 64 && harts->mask == AX_BIT(n);
 }
 
 // ---- completions ----

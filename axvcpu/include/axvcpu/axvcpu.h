@@ -3,6 +3,7 @@
 #pragma once
 
 #include <axvcpu/arch.h>
+#include <axvcpu/bits.h>
 #include <axvcpu/ept.h>
 #include <axvcpu/error.h>
 #include <axvcpu/event.h>

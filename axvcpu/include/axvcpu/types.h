@@ -100,23 +100,6 @@ static inline uint64_t ax_sign_extend(uint64_t value, AccessWidth width)
     return (uint64_t)((int64_t)(value << shift) >> shift);
 }
 
-/*
- * Number of the lowest bit set in `bits`, which is not 0. Not the compiler's builtin: where the
- * architecture has no such instruction, that is a call into a library that nobody links.
- */
-static inline uint32_t ax_lowest_bit(uint64_t bits)
-{
-    uint32_t number = 0;
-
-    for (uint32_t half = 32; half != 0; half /= 2) {
-        if ((bits & (UINT64_MAX >> (64 - half))) == 0) {
-            bits >>= half;
-            number += half;
-        }
-    }
-    return number;
-}
-
 /* A port of the x86 I/O space. */
 typedef struct Port {
     uint16_t number;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <axvm/devices/gicv3.h>
 
+#include <axvcpu/bits.h>
 #include <string.h>
 
 #define BITS_PER_BANK 32u

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <axvm/devices/plic.h>
 
+#include <axvcpu/bits.h>
 #include <string.h>
 
 #define PRIORITY_MASK UINT32_C(7)

@@ -72,7 +72,7 @@ static int fixture_reset(void **state)
 
 static inline uint64_t esr_of(uint64_t ec, uint64_t iss)
 {
-    return arm_put(ec, ESR_ELX_EC) | ESR_ELX_IL | iss;
+    return ax_put(ec, ESR_ELX_EC) | ESR_ELX_IL | iss;
 }
 
 // What a guest at EL1h that got an undefined-instruction exception looks like.

@@ -27,7 +27,7 @@ static inline uint64_t *cpu_lr(unsigned n)
 
 static inline uint32_t cpu_lr_intid(unsigned n)
 {
-    return (uint32_t)arm_get(*cpu_lr(n), ICH_LR_VINTID);
+    return (uint32_t)ax_get(*cpu_lr(n), ICH_LR_VINTID);
 }
 
 static inline unsigned cpu_running(void)
@@ -42,7 +42,7 @@ static inline int cpu_next(void)
     int found = -1;
 
     for (unsigned n = 0; n < gic_cpu.lr_count; n++) {
-        const uint64_t priority = arm_get(*cpu_lr(n), ICH_LR_PRIORITY);
+        const uint64_t priority = ax_get(*cpu_lr(n), ICH_LR_PRIORITY);
 
         if ((*cpu_lr(n) & ICH_LR_STATE) == ICH_LR_PENDING && priority < best) {
             best = priority;
@@ -60,7 +60,7 @@ static inline uint32_t cpu_acknowledge(void)
     if (n < 0 || gic_cpu.depth == STACK_SIZE) {
         return NO_INTID;
     }
-    gic_cpu.running[gic_cpu.depth++] = (uint8_t)arm_get(*cpu_lr((unsigned)n), ICH_LR_PRIORITY);
+    gic_cpu.running[gic_cpu.depth++] = (uint8_t)ax_get(*cpu_lr((unsigned)n), ICH_LR_PRIORITY);
     *cpu_lr((unsigned)n) ^= ICH_LR_STATE; // pending becomes active
     return cpu_lr_intid((unsigned)n);
 }
@@ -71,7 +71,7 @@ static inline void cpu_deactivate(uint32_t intid)
         if ((*cpu_lr(n) & ICH_LR_ACTIVE) != 0 && cpu_lr_intid(n) == intid) {
             *cpu_lr(n) &= ~ICH_LR_ACTIVE;
             if ((*cpu_lr(n) & ICH_LR_HW) != 0) {
-                gic_cpu.physical_active[arm_get(*cpu_lr(n), ICH_LR_PINTID)] = false;
+                gic_cpu.physical_active[ax_get(*cpu_lr(n), ICH_LR_PINTID)] = false;
             }
             return;
         }

@@ -7,16 +7,16 @@
 #define TRANSLATION_L3 UINT64_C(0x07)
 #define PERMISSION_L3  UINT64_C(0x0f)
 
-#define SCTLR_M   ARM_BIT(0)
-#define SCTLR_E0E ARM_BIT(24)
-#define SCTLR_EE  ARM_BIT(25)
+#define SCTLR_M   AX_BIT(0)
+#define SCTLR_E0E AX_BIT(24)
+#define SCTLR_EE  AX_BIT(25)
 
 static void fault_at(Fixture *f, uint64_t ec, uint64_t iss, uint64_t va, uint64_t pa)
 {
     f->vcpu.syndrome = (Aarch64Syndrome){
         .esr = esr_of(ec, iss),
         .far = va,
-        .hpfar = arm_put(pa / AX_PAGE_SIZE, HPFAR_EL2_FIPA),
+        .hpfar = ax_put(pa / AX_PAGE_SIZE, HPFAR_EL2_FIPA),
     };
 }
 
@@ -34,7 +34,7 @@ static Aarch64Next instruction_abort(Fixture *f, uint64_t iss)
 
 static uint64_t syndrome(uint64_t sas, bool sign_extend, uint64_t rt, bool sixty_four)
 {
-    return ESR_ELX_ABT_ISV | arm_put(sas, ESR_ELX_ABT_SAS) | arm_put(rt, ESR_ELX_ABT_SRT) |
+    return ESR_ELX_ABT_ISV | ax_put(sas, ESR_ELX_ABT_SAS) | ax_put(rt, ESR_ELX_ABT_SRT) |
            (sign_extend ? ESR_ELX_ABT_SSE : 0) | (sixty_four ? ESR_ELX_ABT_SF : 0) | TRANSLATION_L3;
 }
 
@@ -131,10 +131,10 @@ static void the_byte_order_is_that_of_the_guest(void **state)
         uint64_t sctlr;
         bool swapped;
     } cases[] = {
-        {PSTATE_M_EL1H, 0, false},          {PSTATE_M_EL1H, SCTLR_EE, true},
-        {PSTATE_M_EL1H, SCTLR_E0E, false},  {PSTATE_M_EL0T, SCTLR_EE, false},
-        {PSTATE_M_EL0T, SCTLR_E0E, true},   {PSTATE_NRW, SCTLR_EE | SCTLR_E0E, false},
-        {PSTATE_NRW | ARM_BIT(9), 0, true}, // PSTATE.E
+        {PSTATE_M_EL1H, 0, false},         {PSTATE_M_EL1H, SCTLR_EE, true},
+        {PSTATE_M_EL1H, SCTLR_E0E, false}, {PSTATE_M_EL0T, SCTLR_EE, false},
+        {PSTATE_M_EL0T, SCTLR_E0E, true},  {PSTATE_NRW, SCTLR_EE | SCTLR_E0E, false},
+        {PSTATE_NRW | AX_BIT(9), 0, true}, // PSTATE.E
     };
     static const uint64_t swapped[] = {0x03, 0x0300, 0x03003333, UINT64_C(0x0300333322221111)};
     static const uint64_t straight[] = {0x03, 0x0003, 0x33330003, UINT64_C(0x1111222233330003)};
@@ -726,11 +726,11 @@ static void a_tag_in_the_base_is_no_part_of_the_address(void **state)
 {
     Fixture *f = *state;
 
-    f->vcpu.regs.x[2] = (DEVICE_VA & ARM_MASK(55, 0)) | UINT64_C(0xa5) << 56;
+    f->vcpu.regs.x[2] = (DEVICE_VA & AX_MASK(55, 0)) | UINT64_C(0xa5) << 56;
     assert_int_equal(decoded_abort(f, 0xb8404441, DEVICE_VA, DEVICE_PA), AARCH64_EXIT);
     assert_int_equal(f->exit.reason, AX_EXIT_MMIO_READ);
     assert_int_equal(aarch64_complete_read(&f->vcpu, &f->exit, 0), AX_OK);
-    assert_int_equal(f->vcpu.regs.x[2], ((DEVICE_VA + 4) & ARM_MASK(55, 0)) | UINT64_C(0xa5) << 56);
+    assert_int_equal(f->vcpu.regs.x[2], ((DEVICE_VA + 4) & AX_MASK(55, 0)) | UINT64_C(0xa5) << 56);
 }
 
 static void a_completion_without_an_access_is_an_error(void **state)

@@ -3,7 +3,7 @@
 
 static void set(ArmReg reg, uint64_t mask, uint64_t field)
 {
-    arm_sim.reg[reg] = (arm_sim.reg[reg] & ~mask) | arm_put(field, mask);
+    arm_sim.reg[reg] = (arm_sim.reg[reg] & ~mask) | ax_put(field, mask);
 }
 
 static int start(void **state)

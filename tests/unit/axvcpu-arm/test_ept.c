@@ -124,11 +124,11 @@ static void every_leaf_reads_back_as_it_was_made(void **state)
     for (uint8_t level = 0; level <= 2; level++) {
         for (MappingFlags flags = 0; flags <= AX_MAP_ALL; flags++) {
             for (unsigned bit = 12 + 9u * level; bit < 48; bit++) {
-                const uint64_t entry = format->make_leaf(ax_hpa(ARM_BIT(bit)), flags, level);
+                const uint64_t entry = format->make_leaf(ax_hpa(AX_BIT(bit)), flags, level);
 
                 assert_int_equal(format->kind(entry, level), AX_EPT_LEAF);
                 assert_int_equal(format->flags(entry), flags);
-                assert_int_equal(format->address(entry, level).value, ARM_BIT(bit));
+                assert_int_equal(format->address(entry, level).value, AX_BIT(bit));
             }
         }
     }
@@ -139,10 +139,10 @@ static void every_table_reads_back_as_it_was_made(void **state)
     (void)state;
     for (uint8_t level = 1; level <= 3; level++) {
         for (unsigned bit = 12; bit < 48; bit++) {
-            const uint64_t entry = format->make_table(ax_hpa(ARM_BIT(bit)));
+            const uint64_t entry = format->make_table(ax_hpa(AX_BIT(bit)));
 
             assert_int_equal(format->kind(entry, level), AX_EPT_TABLE);
-            assert_int_equal(format->address(entry, level).value, ARM_BIT(bit));
+            assert_int_equal(format->address(entry, level).value, AX_BIT(bit));
         }
     }
 }

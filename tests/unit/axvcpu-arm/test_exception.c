@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exit_fixture.h"
 
-#define SCTLR_SPAN  ARM_BIT(23)
-#define SCTLR_DSSBS ARM_BIT(44)
+#define SCTLR_SPAN  AX_BIT(23)
+#define SCTLR_DSSBS AX_BIT(44)
 
 static void each_source_has_its_vector(void **state)
 {
@@ -135,7 +135,7 @@ static void a_16_bit_instruction_keeps_its_length(void **state)
     Fixture *f = *state;
 
     f->vcpu.regs.pstate = PSTATE_NRW | PSTATE_T32;
-    f->vcpu.syndrome.esr = arm_put(ESR_ELX_EC_DABT_LOW, ESR_ELX_EC) | 0x04;
+    f->vcpu.syndrome.esr = ax_put(ESR_ELX_EC_DABT_LOW, ESR_ELX_EC) | 0x04;
     aarch64_inject_abort(&f->vcpu, false);
     assert_int_equal(f->vcpu.sys[AARCH64_ESR_EL1], 0x90000010);
 }
@@ -206,7 +206,7 @@ static void a_reflected_exception_keeps_its_syndrome(void **state)
 {
     Fixture *f = *state;
 
-    f->vcpu.syndrome = (Aarch64Syndrome){.esr = esr_of(0x26, 0) | ARM_MASK(63, 32), .far = 0x1234};
+    f->vcpu.syndrome = (Aarch64Syndrome){.esr = esr_of(0x26, 0) | AX_MASK(63, 32), .far = 0x1234};
     aarch64_reflect_sync(&f->vcpu);
     assert_int_equal(f->vcpu.sys[AARCH64_ESR_EL1], esr_of(0x26, 0));
     assert_int_equal(f->vcpu.sys[AARCH64_FAR_EL1], 0x1234);

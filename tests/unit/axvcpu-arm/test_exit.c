@@ -353,7 +353,7 @@ static void the_condition_may_come_from_the_it_block(void **state)
 
         fixture_reset(state);
         f->vcpu.regs.pstate = flags | (it >> 2) << 10 | (it & 3) << 25;
-        assert_int_equal(handle(f, arm_put(0x03, ESR_ELX_EC)), AARCH64_RESUME);
+        assert_int_equal(handle(f, ax_put(0x03, ESR_ELX_EC)), AARCH64_RESUME);
         if (blocks[i].executed) {
             assert_int_equal(f->vcpu.regs.pc, GUEST_VBAR + 0x600);
         } else {
@@ -368,7 +368,7 @@ static void without_condition_and_block_an_instruction_is_executed(void **state)
     Fixture *f = *state;
 
     f->vcpu.regs.pstate = PSTATE_NRW | PSTATE_T32;
-    assert_int_equal(handle(f, arm_put(0x03, ESR_ELX_EC)), AARCH64_RESUME);
+    assert_int_equal(handle(f, ax_put(0x03, ESR_ELX_EC)), AARCH64_RESUME);
     assert_int_equal(f->vcpu.regs.pc, GUEST_VBAR + 0x600);
 }
 

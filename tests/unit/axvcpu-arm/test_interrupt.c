@@ -356,7 +356,7 @@ static void priority_bits_that_do_not_exist_are_cut(void **state)
     prioritise(SPI, 0xa7);
     edge(SPI);
     enter();
-    assert_int_equal(arm_get(*cpu_lr(0), ICH_LR_PRIORITY), 0xa0);
+    assert_int_equal(ax_get(*cpu_lr(0), ICH_LR_PRIORITY), 0xa0);
 }
 
 static void the_most_urgent_ones_are_listed_first(void **state)

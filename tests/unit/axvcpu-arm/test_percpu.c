@@ -40,8 +40,8 @@ static void fill_control_registers(void)
 
 static void give_the_cpu_fgt_and_hcx(void)
 {
-    arm_sim.reg[ARM_REG_ID_AA64MMFR0_EL1] |= arm_put(1, ID_AA64MMFR0_EL1_FGT);
-    arm_sim.reg[ARM_REG_ID_AA64MMFR1_EL1] |= arm_put(1, ID_AA64MMFR1_EL1_HCX);
+    arm_sim.reg[ARM_REG_ID_AA64MMFR0_EL1] |= ax_put(1, ID_AA64MMFR0_EL1_FGT);
+    arm_sim.reg[ARM_REG_ID_AA64MMFR1_EL1] |= ax_put(1, ID_AA64MMFR1_EL1_HCX);
 }
 
 static void disable_puts_every_register_back(void **state)
@@ -71,7 +71,7 @@ static void disable_puts_every_register_back(void **state)
 static void enable_traps_what_is_not_the_guests(void **state)
 {
     (void)state;
-    arm_sim.reg[ARM_REG_MDCR_EL2] = 6 | ARM_BIT(17);
+    arm_sim.reg[ARM_REG_MDCR_EL2] = 6 | AX_BIT(17);
     arm_sim.reg[ARM_REG_HSTR_EL2] = 0xffff;
     arm_sim.reg[ARM_REG_MDSCR_EL1] = 1;
     assert_int_equal(aarch64_percpu_ops.enable(&f.percpu), AX_OK);
@@ -138,11 +138,11 @@ static void the_os_lock_is_open_while_enabled_and_as_before_afterwards(void **st
 {
     (void)state;
     for (uint64_t locked = 0; locked < 2; locked++) {
-        arm_sim.reg[ARM_REG_OSLSR_EL1] = 8 | arm_put(locked, OSLSR_EL1_OSLK);
+        arm_sim.reg[ARM_REG_OSLSR_EL1] = 8 | ax_put(locked, OSLSR_EL1_OSLK);
         assert_int_equal(aarch64_percpu_ops.enable(&f.percpu), AX_OK);
         assert_int_equal(arm_sim.reg[ARM_REG_OSLSR_EL1], 8);
         assert_int_equal(aarch64_percpu_ops.disable(&f.percpu), AX_OK);
-        assert_int_equal(arm_get(arm_sim.reg[ARM_REG_OSLSR_EL1], OSLSR_EL1_OSLK), locked);
+        assert_int_equal(ax_get(arm_sim.reg[ARM_REG_OSLSR_EL1], OSLSR_EL1_OSLK), locked);
     }
 }
 
@@ -225,7 +225,7 @@ static void capabilities_follow_the_id_registers(void **state)
         AxPerCpuCaps caps;
 
         arm_sim.reg[ARM_REG_ID_AA64MMFR0_EL1] = cases[i].range;
-        arm_sim.reg[ARM_REG_ID_AA64MMFR1_EL1] = arm_put(cases[i].vmid, ARM_MASK(7, 4));
+        arm_sim.reg[ARM_REG_ID_AA64MMFR1_EL1] = ax_put(cases[i].vmid, AX_MASK(7, 4));
         assert_int_equal(aarch64_percpu_ops.enable(&f.percpu), AX_OK);
         caps = aarch64_percpu_ops.caps(&f.percpu);
         assert_memory_equal(&caps, &cases[i].caps, sizeof(caps));

@@ -34,13 +34,13 @@ static void set(AxRegId reg, uint64_t value)
 static uint64_t legal_value(AxRegId reg, uint32_t n)
 {
     if (reg == AARCH64_REG_PSTATE) {
-        return PSTATE_M_EL1T | PSTATE_I | arm_put(n, PSTATE_NZCV);
+        return PSTATE_M_EL1T | PSTATE_I | ax_put(n, PSTATE_NZCV);
     }
     if (reg == AARCH64_REG_CNTV_CTL || reg == AARCH64_REG_CNTP_CTL) {
         return CNT_CTL_ENABLE | CNT_CTL_IMASK;
     }
     if (reg == AARCH64_REG_ICH_VMCR) {
-        return ARM_BIT(1) | arm_put(n, ARM_MASK(31, 24));
+        return AX_BIT(1) | ax_put(n, AX_MASK(31, 24));
     }
     if (reg >= AARCH64_REG_ICH_LR(0)) {
         return 0;
@@ -182,18 +182,18 @@ static void pstate_leads_to_el0_or_el1_only(void **state)
     }
     for (unsigned bit = 26; bit < 64; bit++) {
         const AxError error = aarch64_set_reg(&f.vcpu, AARCH64_REG_PSTATE,
-                                              ARM_BIT(bit) | PSTATE_M_EL1H);
+                                              AX_BIT(bit) | PSTATE_M_EL1H);
 
         assert_int_equal(error, bit >= 28 && bit < 32 ? AX_OK : AX_EINVAL);
     }
-    assert_int_equal(aarch64_set_reg(&f.vcpu, AARCH64_REG_PSTATE, ARM_BIT(32) | 0x10), AX_EINVAL);
+    assert_int_equal(aarch64_set_reg(&f.vcpu, AARCH64_REG_PSTATE, AX_BIT(32) | 0x10), AX_EINVAL);
 }
 
 static void fp_control_registers_have_32_bits(void **state)
 {
     (void)state;
-    assert_int_equal(aarch64_set_reg(&f.vcpu, AARCH64_REG_FPCR, ARM_BIT(32)), AX_EINVAL);
-    assert_int_equal(aarch64_set_reg(&f.vcpu, AARCH64_REG_FPSR, ARM_BIT(63)), AX_EINVAL);
+    assert_int_equal(aarch64_set_reg(&f.vcpu, AARCH64_REG_FPCR, AX_BIT(32)), AX_EINVAL);
+    assert_int_equal(aarch64_set_reg(&f.vcpu, AARCH64_REG_FPSR, AX_BIT(63)), AX_EINVAL);
     assert_int_equal(get(AARCH64_REG_FPCR), 0);
 }
 

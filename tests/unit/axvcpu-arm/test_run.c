@@ -216,9 +216,9 @@ static void the_virtual_timer_goes_into_a_linked_list_register(void **state)
     assert_int_equal(run(steps).reason, AX_EXIT_IDLE);
     assert_int_equal(f.handled_count, 0);
     lr = arm_sim.reg[ARM_REG_ICH_LR0_EL2];
-    assert_int_equal(arm_get(lr, ICH_LR_VINTID), AARCH64_PPI_VTIMER);
+    assert_int_equal(ax_get(lr, ICH_LR_VINTID), AARCH64_PPI_VTIMER);
     assert_int_equal(lr & ICH_LR_HW, ICH_LR_HW);
-    assert_int_equal(arm_get(lr, ICH_LR_PINTID), AARCH64_PPI_VTIMER);
+    assert_int_equal(ax_get(lr, ICH_LR_PINTID), AARCH64_PPI_VTIMER);
 }
 
 // It stays pending and is taken by the host's own vector when the host opens FIQ.
@@ -234,7 +234,7 @@ static void an_fiq_goes_back_to_the_host(void **state)
 static void an_serror_while_the_guest_runs_becomes_its_own(void **state)
 {
     static const Step steps[] = {
-        {AARCH64_VECTOR_SERROR, UINT64_C(0x2f) << 26 | ARM_BIT(25), NULL}, IDLE, IDLE};
+        {AARCH64_VECTOR_SERROR, UINT64_C(0x2f) << 26 | AX_BIT(25), NULL}, IDLE, IDLE};
 
     (void)state;
     assert_int_equal(run(steps).reason, AX_EXIT_IDLE);
@@ -283,7 +283,7 @@ static void an_interrupt_posted_with_a_kick_is_delivered(void **state)
     axvcpu_events_post_kick(&f.events);
     assert_int_equal(run(steps).reason, AX_EXIT_NOTHING);
     assert_int_equal(run(steps).reason, AX_EXIT_IDLE);
-    assert_int_equal(arm_get(arm_sim.reg[ARM_REG_ICH_LR0_EL2], ICH_LR_VINTID), 40);
+    assert_int_equal(ax_get(arm_sim.reg[ARM_REG_ICH_LR0_EL2], ICH_LR_VINTID), 40);
 }
 
 static void a_posted_exception_is_taken_before_the_first_instruction(void **state)
@@ -361,7 +361,7 @@ static void the_second_half_of_a_pair_goes_out_first(void **state)
     (void)state;
     f.vcpu.instruction = UINT32_C(0xa9412428); // ldp x8, x9, [x1, #16]
     f.vcpu.split_step = AARCH64_SPLIT_DUE;
-    f.vcpu.syndrome.hpfar = arm_put(0x9000, HPFAR_EL2_FIPA);
+    f.vcpu.syndrome.hpfar = ax_put(0x9000, HPFAR_EL2_FIPA);
     f.vcpu.syndrome.far = 0x9000010;
     f.vcpu.syndrome.esr = CLASS(ESR_ELX_EC_DABT_LOW) | 7;
     f.vcpu.regs.x[1] = 0x9000000;

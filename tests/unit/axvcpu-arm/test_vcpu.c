@@ -24,13 +24,13 @@ static void an_mpidr_has_affinity_bits_only(void **state)
 
     (void)state;
     for (unsigned bit = 0; bit < 64; bit++) {
-        const Aarch64VCpuCreateConfig config = {.mpidr_el1 = ARM_BIT(bit)};
+        const Aarch64VCpuCreateConfig config = {.mpidr_el1 = AX_BIT(bit)};
         const bool affinity = bit < 24 || (bit >= 32 && bit < 40);
         const AxError error = aarch64_vcpu_ops.create(&vcpu, &env, &config);
 
         assert_int_equal(error, affinity ? AX_OK : AX_EINVAL);
         if (affinity) {
-            assert_int_equal(vcpu.vmpidr, ARM_BIT(bit) | ARM_BIT(31));
+            assert_int_equal(vcpu.vmpidr, AX_BIT(bit) | AX_BIT(31));
         }
     }
 }
@@ -153,8 +153,8 @@ static void bind_loads_what_hardware_translates_with(void **state)
     fixture_bind(&f);
     assert_int_equal(arm_sim.reg[ARM_REG_VTCR_EL2], aarch64_vtcr(&f.percpu.features, &f.root));
     assert_int_equal(arm_sim.reg[ARM_REG_VTTBR_EL2] & VTTBR_EL2_BADDR, ROOT_BASE);
-    assert_int_not_equal(arm_get(arm_sim.reg[ARM_REG_VTTBR_EL2], VTTBR_EL2_VMID), 0);
-    assert_int_equal(arm_sim.reg[ARM_REG_VMPIDR_EL2], ARM_BIT(31));
+    assert_int_not_equal(ax_get(arm_sim.reg[ARM_REG_VTTBR_EL2], VTTBR_EL2_VMID), 0);
+    assert_int_equal(arm_sim.reg[ARM_REG_VMPIDR_EL2], AX_BIT(31));
     assert_ptr_equal(f.vcpu.percpu, &f.percpu);
 
     assert_int_equal(aarch64_vcpu_ops.unbind(&f.vcpu), AX_OK);

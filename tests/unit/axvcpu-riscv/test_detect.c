@@ -169,7 +169,7 @@ static void only_modes_that_are_defined_are_tried(void **state)
     assert_int_equal(features().gstage_levels, 5);
     for (size_t i = 0; i < rv_sim.log_count; i++) {
         if (rv_sim.log[i].op == RV_SIM_WRITE && rv_sim.log[i].reg == RV_REG_HGATP) {
-            assert_in_range(rv_get(rv_sim.log[i].value, HGATP_MODE), 0, HGATP_MODE_SV57X4);
+            assert_in_range(ax_get(rv_sim.log[i].value, HGATP_MODE), 0, HGATP_MODE_SV57X4);
         }
     }
 }
@@ -179,7 +179,7 @@ static void vmids_have_as_many_bits_as_stick(void **state)
     (void)state;
     for (uint8_t bits = 0; bits <= 14; bits++) {
         rv_sim.writable[RV_REG_HGATP] = HGATP_MODE | HGATP_PPN |
-                                        rv_put((UINT64_C(1) << bits) - 1, HGATP_VMID);
+                                        ax_put((UINT64_C(1) << bits) - 1, HGATP_VMID);
         assert_int_equal(features().vmid_bits, bits);
     }
 }

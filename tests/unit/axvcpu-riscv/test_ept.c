@@ -112,11 +112,11 @@ static void every_leaf_reads_back_as_it_was_made(void **state)
             const MappingFlags implied = (flags & AX_MAP_WRITE) != 0 ? AX_MAP_READ : 0;
 
             for (unsigned bit = 12 + 9u * level; bit < 56; bit++) {
-                const uint64_t entry = format->make_leaf(ax_hpa(RV_BIT(bit)), flags, level);
+                const uint64_t entry = format->make_leaf(ax_hpa(AX_BIT(bit)), flags, level);
 
                 assert_int_equal(format->kind(entry, level), AX_EPT_LEAF);
                 assert_int_equal(format->flags(entry), flags | implied);
-                assert_int_equal(format->address(entry, level).value, RV_BIT(bit));
+                assert_int_equal(format->address(entry, level).value, AX_BIT(bit));
             }
         }
     }
@@ -127,10 +127,10 @@ static void every_table_reads_back_as_it_was_made(void **state)
     (void)state;
     for (uint8_t level = 1; level <= 4; level++) {
         for (unsigned bit = 12; bit < 56; bit++) {
-            const uint64_t entry = format->make_table(ax_hpa(RV_BIT(bit)));
+            const uint64_t entry = format->make_table(ax_hpa(AX_BIT(bit)));
 
             assert_int_equal(format->kind(entry, level), AX_EPT_TABLE);
-            assert_int_equal(format->address(entry, level).value, RV_BIT(bit));
+            assert_int_equal(format->address(entry, level).value, AX_BIT(bit));
         }
     }
 }

@@ -495,7 +495,7 @@ static void bad_values_and_ids_change_nothing(void **state)
         const bool good = n == 2 || n == 6 || n == 10;
 
         if (!good) {
-            assert_int_equal(riscv_interrupt_set_reg(&vcpu, RISCV_REG_HVIP, RV_BIT(n) | HIP_VSSIP),
+            assert_int_equal(riscv_interrupt_set_reg(&vcpu, RISCV_REG_HVIP, AX_BIT(n) | HIP_VSSIP),
                              AX_EINVAL);
         }
     }

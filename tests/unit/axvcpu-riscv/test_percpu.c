@@ -196,7 +196,7 @@ static void capabilities_follow_what_was_found(void **state)
         AxPerCpuCaps caps;
 
         rv_sim.gstage_modes = cases[i].modes;
-        rv_sim.writable[RV_REG_HGATP] = HGATP_MODE | HGATP_PPN | rv_put(cases[i].vmid, HGATP_VMID);
+        rv_sim.writable[RV_REG_HGATP] = HGATP_MODE | HGATP_PPN | ax_put(cases[i].vmid, HGATP_VMID);
         assert_int_equal(riscv_percpu_ops.enable(&f.percpu), AX_OK);
         caps = riscv_percpu_ops.caps(&f.percpu);
         assert_memory_equal(&caps, &cases[i].caps, sizeof(caps));

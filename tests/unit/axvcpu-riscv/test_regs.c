@@ -155,7 +155,7 @@ static void values_that_a_register_cannot_hold_are_refused(void **state)
     } cases[] = {
         {AX_REG_GPR(0), 1},           {AX_REG_PC, 0x1001},          {RISCV_REG_MODE, 2},
         {RISCV_REG_MODE, UINT64_MAX}, {RISCV_REG_FCSR, 0x100},      {RISCV_REG_FCSR, UINT64_MAX},
-        {RISCV_REG_HVIP, RV_BIT(0)},  {RISCV_REG_HVIP, UINT64_MAX},
+        {RISCV_REG_HVIP, AX_BIT(0)},  {RISCV_REG_HVIP, UINT64_MAX},
     };
 
     (void)state;

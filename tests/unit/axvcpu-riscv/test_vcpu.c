@@ -145,10 +145,10 @@ static void bind_loads_what_hardware_translates_with(void **state)
     (void)state;
     f.percpu.host.hgatp = UINT64_C(0x8000000000012340);
     fixture_bind(&f);
-    assert_int_equal(rv_get(rv_sim.reg[RV_REG_HGATP], HGATP_MODE), HGATP_MODE_SV39X4);
-    assert_int_equal(rv_get(rv_sim.reg[RV_REG_HGATP], HGATP_PPN), ROOT_BASE >> 12);
-    assert_int_not_equal(rv_get(rv_sim.reg[RV_REG_HGATP], HGATP_VMID), 0);
-    assert_int_equal(rv_get(rv_sim.reg[RV_REG_HGATP], HGATP_VMID), f.vcpu.vmid);
+    assert_int_equal(ax_get(rv_sim.reg[RV_REG_HGATP], HGATP_MODE), HGATP_MODE_SV39X4);
+    assert_int_equal(ax_get(rv_sim.reg[RV_REG_HGATP], HGATP_PPN), ROOT_BASE >> 12);
+    assert_int_not_equal(ax_get(rv_sim.reg[RV_REG_HGATP], HGATP_VMID), 0);
+    assert_int_equal(ax_get(rv_sim.reg[RV_REG_HGATP], HGATP_VMID), f.vcpu.vmid);
     assert_ptr_equal(f.vcpu.percpu, &f.percpu);
 
     assert_int_equal(riscv_vcpu_ops.unbind(&f.vcpu), AX_OK);

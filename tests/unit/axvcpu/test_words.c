@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fixture.h"
 
+#include <axvcpu/bits.h>
+
 static void every_error_has_a_name_and_a_text_of_its_own(void **state)
 {
     (void)state;
