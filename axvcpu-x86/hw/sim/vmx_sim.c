@@ -340,6 +340,19 @@ static void load_host(void)
     x86_sim.tables.ldtr = 0;
 }
 
+// An NMI blocks others, and the first instruction ends the shadow of the one before. What became of
+// the event is the guest's to say.
+static void enter_guest(Region *vmcs)
+{
+    const uint64_t info = vmcs->fields[SLOT_ENTRY_INTERRUPTION_INFO];
+    uint64_t *blocking = &vmcs->fields[SLOT_GUEST_INTERRUPTIBILITY];
+
+    *blocking &= ~(BLOCKING_BY_STI | BLOCKING_BY_MOV_SS);
+    if ((info & INTERRUPTION_VALID) != 0 && INTERRUPTION_TYPE(info) == INTERRUPTION_NMI) {
+        *blocking |= BLOCKING_BY_NMI;
+    }
+}
+
 static void leave_guest(Region *vmcs)
 {
     const bool failed = (vmcs->fields[SLOT_EXIT_REASON] & EXIT_REASON_ENTRY_FAILURE) != 0;
@@ -369,6 +382,7 @@ bool x86_sim_vmx_enter(struct X86GuestRegs *regs)
     if (check_entry(&entered)) {
         x86_sim.vmx.launches += resume ? 0 : 1;
         x86_sim.vmx.resumes += resume ? 1 : 0;
+        enter_guest(vmcs);
         x86_sim.vmx.guest(regs);
     }
     if (entered) {
@@ -386,7 +400,7 @@ static const X86SimLeaf leaves[] = {
     {0xd, {7, 832, 832, 0}},
     {0x80000000, {0x80000008, 0, 0, 0}},
     {0x80000001, {0, 0, 0x00000121, 0x2c100800}},
-    {0x80000008, {0x3028, 0, 0, 0}},
+    {0x80000008, {0x3030, 0, 0, 0}},
 };
 
 // All that can be 1 above, what must be 1 below; that of the older four with what is not default1.

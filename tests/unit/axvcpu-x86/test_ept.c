@@ -5,7 +5,7 @@ static X86Fixture f;
 
 static int start(void **state)
 {
-    (void)state;
+    fixture_choose(state);
     fixture_start_bound(&f);
     return 0;
 }
@@ -97,14 +97,31 @@ static void a_flush_is_heeded_at_the_next_entry(void **state)
     assert_false(x86_vmid_is_stale(&f.vcpu));
 }
 
+static void a_flush_goes_to_the_processor(void **state)
+{
+    unsigned invepts;
+
+    (void)state;
+    (void)fixture_run_halt(&f);
+    invepts = x86_sim.vmx.invepts;
+    (void)fixture_run_halt(&f);
+    assert_int_equal(x86_sim.vmx.invepts, invepts);
+    x86_ept_format()->flush(&f.root, ax_gpa(0), 0);
+    assert_true(x86_vmid_is_stale(&f.vcpu));
+    (void)fixture_run_halt(&f);
+    assert_int_equal(x86_sim.vmx.invepts, invepts + 1);
+    assert_false(x86_vmid_is_stale(&f.vcpu));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_leaf_says_what_it_was_made_of, start, stop),
-        cmocka_unit_test_setup_teardown(a_table_is_no_leaf, start, stop),
-        cmocka_unit_test_setup_teardown(the_root_has_four_levels_of_at_most_48_bits, start, stop),
-        cmocka_unit_test_setup_teardown(lookup_finds_what_is_mapped_with_the_right, start, stop),
-        cmocka_unit_test_setup_teardown(a_flush_is_heeded_at_the_next_entry, start, stop),
+        ON_BOTH(a_leaf_says_what_it_was_made_of),
+        ON_BOTH(a_table_is_no_leaf),
+        ON_BOTH(the_root_has_four_levels_of_at_most_48_bits),
+        ON_BOTH(lookup_finds_what_is_mapped_with_the_right),
+        ON_SVM(a_flush_is_heeded_at_the_next_entry),
+        ON_VMX(a_flush_goes_to_the_processor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ static uint64_t read(uint32_t offset)
 
 static int start(void **state)
 {
-    (void)state;
+    fixture_choose(state);
     fixture_start_bound_as(&f, 2);
     write(OFFSET_SVR, 0x1ff);
     f.vcpu.regs.rflags |= RFLAGS_IF;
@@ -71,17 +71,14 @@ static void an_edge_is_delivered_once(void **state)
 
 static void a_guest_with_interrupts_off_gets_a_window(void **state)
 {
-    const Vmcb *vmcb = fixture_vmcb(&f);
-
     (void)state;
     f.vcpu.regs.rflags &= ~RFLAGS_IF;
     edge(0x45);
     assert_int_equal(delivered(), 0);
-    assert_true((vmcb->intercept_1 & INTERCEPT_VINTR) != 0);
-    assert_int_equal(vmcb->vintr & (VINTR_IRQ | VINTR_IGN_TPR), VINTR_IRQ | VINTR_IGN_TPR);
+    assert_true(fixture_has_interrupt_window(&f));
     f.vcpu.regs.rflags |= RFLAGS_IF;
     assert_int_equal(delivered(), EVENT_VALID | 0x45);
-    assert_true((vmcb->intercept_1 & INTERCEPT_VINTR) == 0);
+    assert_false(fixture_has_interrupt_window(&f));
 }
 
 static void a_shadow_holds_an_interrupt_back(void **state)
@@ -114,9 +111,9 @@ static void tpr_holds_back_up_to_its_class(void **state)
     write(OFFSET_TPR, 0x40);
     edge(0x45);
     assert_int_equal(delivered(), 0);
-    assert_true((fixture_vmcb(&f)->intercept_cr & INTERCEPT_CR8_WRITE) != 0);
+    assert_true(fixture_has_tpr_window(&f));
     assert_int_equal(read(OFFSET_TPR), 0x40);
-    fixture_vmcb(&f)->vintr &= ~VINTR_TPR; // as the guest writes CR8
+    fixture_write_cr8(&f, 0);
     assert_int_equal(read(OFFSET_TPR), 0);
     assert_int_equal(delivered(), EVENT_VALID | 0x45);
 }
@@ -131,6 +128,25 @@ static void lowering_cr8_lets_an_interrupt_in(void **state)
     write(OFFSET_TPR, 0xf0);
     edge(0x45);
     f.vcpu.regs.gpr[RAX] = 3;
+    (void)fixture_run_exit(&f, VMEXIT_CR8_WRITE, 0, 0, 0);
+    assert_int_equal(scripted.event_seen, EVENT_VALID | 0x45);
+    assert_int_equal(read(OFFSET_TPR), 0x30);
+}
+
+static void lower_cr8(void)
+{
+    assert_int_equal(scripted.event_seen, 0);
+    assert_int_equal(*fixture_vmcs(&f, VMCS_TPR_THRESHOLD), 0xf);
+    fixture_write_cr8(&f, 3);
+}
+
+// Without an exit of its own, MOV to CR8 ends a stay when the threshold is above what it wrote.
+static void lowering_tpr_below_its_threshold_lets_an_interrupt_in(void **state)
+{
+    (void)state;
+    write(OFFSET_TPR, 0xf0);
+    edge(0x45);
+    scripted.act = lower_cr8;
     (void)fixture_run_exit(&f, VMEXIT_CR8_WRITE, 0, 0, 0);
     assert_int_equal(scripted.event_seen, EVENT_VALID | 0x45);
     assert_int_equal(read(OFFSET_TPR), 0x30);
@@ -196,7 +212,7 @@ static void an_nmi_waits_for_the_iret_of_the_one_before(void **state)
     assert_int_equal(delivered(), nmi);
     axvcpu_events_post_nmi(&f.events);
     assert_int_equal(delivered(), 0);
-    assert_true((fixture_vmcb(&f)->intercept_1 & INTERCEPT_IRET) != 0);
+    assert_true(fixture_has_nmi_window(&f));
     x86_sim.guest = guest_of_iret;
     iret_entries = 0;
     f.vcpu.activity = X86_ACTIVE;
@@ -208,6 +224,29 @@ static void an_nmi_waits_for_the_iret_of_the_one_before(void **state)
     assert_int_equal(f.exit.reason, AX_EXIT_HALT);
     assert_int_equal(fixture_vmcb(&f)->dr6, DR6_RESET); // the guest does not see the step ...
     assert_int_equal(f.vcpu.regs.rflags & RFLAGS_TF, 0);
+}
+
+static void unblock_nmis(void)
+{
+    assert_int_equal(scripted.event_seen, 0);
+    assert_true(fixture_has_nmi_window(&f));
+    *fixture_vmcs(&f, VMCS_GUEST_INTERRUPTIBILITY) &= ~BLOCKING_BY_NMI;
+}
+
+// The processor knows when NMIs are blocked, and exits when they no longer are.
+static void an_nmi_waits_for_the_window(void **state)
+{
+    const uint64_t nmi = EVENT_VALID | UINT64_C(2) << 8 | 2;
+
+    (void)state;
+    axvcpu_events_post_nmi(&f.events);
+    assert_int_equal(delivered(), nmi);
+    assert_true((*fixture_vmcs(&f, VMCS_GUEST_INTERRUPTIBILITY) & BLOCKING_BY_NMI) != 0);
+    axvcpu_events_post_nmi(&f.events);
+    assert_int_equal(delivered(), 0);
+    scripted.act = unblock_nmis;
+    (void)fixture_run_exit(&f, VMEXIT_IRET, 0, 0, 0);
+    assert_int_equal(scripted.event_seen, nmi);
 }
 
 // ... but a breakpoint that hits meanwhile.
@@ -419,7 +458,7 @@ static void the_8259_waits_for_a_guest_that_takes_interrupts(void **state)
     f.vcpu.regs.rflags &= ~RFLAGS_IF;
     extint(true);
     assert_int_equal(fixture_run_halt(&f), AX_EXIT_HALT);
-    assert_true((fixture_vmcb(&f)->intercept_1 & INTERCEPT_VINTR) != 0);
+    assert_true(fixture_has_interrupt_window(&f));
     f.vcpu.regs.rflags |= RFLAGS_IF;
     assert_int_equal(fixture_run_halt(&f), AX_EXIT_INTERRUPT_ACKNOWLEDGE);
 }
@@ -557,40 +596,40 @@ static void any_register_can_be_asked(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(an_edge_is_delivered_once),
-        TEST(a_guest_with_interrupts_off_gets_a_window),
-        TEST(a_shadow_holds_an_interrupt_back),
-        TEST(only_a_higher_class_interrupts_a_handler),
-        TEST(tpr_holds_back_up_to_its_class),
-        TEST(lowering_cr8_lets_an_interrupt_in),
-        TEST(a_level_comes_back_until_it_is_lowered),
-        TEST(a_disabled_apic_delivers_nothing),
-        TEST(an_nmi_waits_for_the_iret_of_the_one_before),
-        TEST(a_breakpoint_behind_an_iret_is_the_guests),
-        TEST(a_step_does_not_show_outside),
-        TEST(messages_name_their_targets),
-        TEST(clusters_of_xapic_have_four_members),
-        TEST(each_mode_of_delivery_has_its_kind),
-        TEST(an_illegal_vector_is_an_error),
-        TEST(startup_messages_leave_one_by_one),
-        TEST(a_startup_message_to_all_others_names_the_first_64),
-        TEST(the_line_of_the_8259_asks_for_its_vector),
-        TEST(a_refused_acknowledge_delivers_nothing),
-        TEST(the_8259_waits_for_a_guest_that_takes_interrupts),
-        TEST(the_8259_reaches_the_guest_through_lint0_or_past_a_disabled_apic),
-        TEST(firmware_leaves_the_first_processor_a_virtual_wire),
-        TEST(an_acknowledged_vector_is_not_lost),
-        TEST(a_number_that_is_no_line_is_forgotten),
-        TEST(a_halted_processor_goes_on_for_an_event_only),
-        TEST(halted_with_interrupts_off_only_an_nmi_helps),
-        TEST(a_startup_message_switches_a_processor_on),
-        TEST(x2apic_has_wide_ids),
-        TEST(any_register_can_be_asked),
+        ON_BOTH(an_edge_is_delivered_once),
+        ON_BOTH(a_guest_with_interrupts_off_gets_a_window),
+        ON_BOTH(a_shadow_holds_an_interrupt_back),
+        ON_BOTH(only_a_higher_class_interrupts_a_handler),
+        ON_BOTH(tpr_holds_back_up_to_its_class),
+        ON_SVM(lowering_cr8_lets_an_interrupt_in),
+        ON_VMX(lowering_tpr_below_its_threshold_lets_an_interrupt_in),
+        ON_BOTH(a_level_comes_back_until_it_is_lowered),
+        ON_BOTH(a_disabled_apic_delivers_nothing),
+        ON_SVM(an_nmi_waits_for_the_iret_of_the_one_before),
+        ON_VMX(an_nmi_waits_for_the_window),
+        ON_SVM(a_breakpoint_behind_an_iret_is_the_guests),
+        ON_SVM(a_step_does_not_show_outside),
+        ON_BOTH(messages_name_their_targets),
+        ON_BOTH(clusters_of_xapic_have_four_members),
+        ON_BOTH(each_mode_of_delivery_has_its_kind),
+        ON_BOTH(an_illegal_vector_is_an_error),
+        ON_BOTH(startup_messages_leave_one_by_one),
+        ON_BOTH(a_startup_message_to_all_others_names_the_first_64),
+        ON_BOTH(the_line_of_the_8259_asks_for_its_vector),
+        ON_BOTH(a_refused_acknowledge_delivers_nothing),
+        ON_BOTH(the_8259_waits_for_a_guest_that_takes_interrupts),
+        ON_BOTH(the_8259_reaches_the_guest_through_lint0_or_past_a_disabled_apic),
+        ON_BOTH(firmware_leaves_the_first_processor_a_virtual_wire),
+        ON_BOTH(an_acknowledged_vector_is_not_lost),
+        ON_BOTH(a_number_that_is_no_line_is_forgotten),
+        ON_BOTH(a_halted_processor_goes_on_for_an_event_only),
+        ON_BOTH(halted_with_interrupts_off_only_an_nmi_helps),
+        ON_BOTH(a_startup_message_switches_a_processor_on),
+        ON_BOTH(x2apic_has_wide_ids),
+        ON_BOTH(any_register_can_be_asked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@ static X86Fixture f;
 
 static int start(void **state)
 {
-    (void)state;
+    fixture_choose(state);
     fixture_start_bound(&f);
     return 0;
 }
@@ -24,8 +24,20 @@ static int stop(void **state)
 
 typedef enum Mode { MODE_16, MODE_32, MODE_64 } Mode;
 
+// Linear addresses are physical ones, by one page of 1 GiB.
+static void page_identically(void)
+{
+    uint64_t *root = fixture_map_page(&f, 0x20000);
+    uint64_t *pointers = fixture_map_page(&f, 0x21000);
+
+    root[0] = 0x21007;
+    pointers[0] = 0x87;
+    x86_write(&f.vcpu, X86_FIELD_CR3, 0x20000);
+    x86_write(&f.vcpu, X86_FIELD_CR0, CR0_PG | CR0_PE | CR0_ET);
+}
+
 // Segment n (ES to GS) begins at 100h * (n + 1) in the page of code, or in 64-bit mode at 0 where the
-// processor has it so. Paging is off: what linear addresses mean is a matter of its own.
+// processor has it so. What linear addresses mean is a matter of its own.
 static void set_mode(Mode mode)
 {
     static const uint64_t attributes[] = {0x9b, 0x49b, 0x29b};
@@ -34,6 +46,9 @@ static void set_mode(Mode mode)
     x86_write(&f.vcpu, X86_FIELD_CR4, CR4_PAE);
     x86_write(&f.vcpu, X86_FIELD_EFER, mode == MODE_64 ? EFER_LME | EFER_LMA : 0);
     x86_write(&f.vcpu, X86_FIELD_CS_ATTRIBUTES, attributes[mode]);
+    if (mode == MODE_64) {
+        page_identically();
+    }
     for (unsigned n = 0; n < 6; n++) {
         x86_write(&f.vcpu, X86_FIELD_ES_BASE + 4 * n, CODE_PAGE + 0x100 * (n + 1));
     }
@@ -242,18 +257,16 @@ static void a_width_that_no_port_has_is_unhandled(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(elements_are_read_where_prefixes_say),
-        TEST(elements_are_written_to_es_whatever_the_prefixes),
-        TEST(a_count_of_zero_does_nothing),
-        TEST(indices_of_16_bits_wrap),
-        TEST(a_missing_page_is_told_before_the_device_is_asked),
-        TEST(a_page_that_goes_meanwhile_is_a_fault_at_the_completion),
-        TEST(a_width_that_no_port_has_is_unhandled),
+        ON_BOTH(elements_are_read_where_prefixes_say),
+        ON_BOTH(elements_are_written_to_es_whatever_the_prefixes),
+        ON_BOTH(a_count_of_zero_does_nothing),
+        ON_BOTH(indices_of_16_bits_wrap),
+        ON_BOTH(a_missing_page_is_told_before_the_device_is_asked),
+        ON_BOTH(a_page_that_goes_meanwhile_is_a_fault_at_the_completion),
+        ON_BOTH(a_width_that_no_port_has_is_unhandled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ static uint64_t *tables[MAX_LEVELS];
 
 static int start(void **state)
 {
-    (void)state;
+    fixture_choose(state);
     fixture_start_bound(&f);
     for (unsigned n = 0; n < MAX_LEVELS; n++) {
         tables[n] = fixture_map_page(&f, TABLE(n));
@@ -539,24 +539,22 @@ static void in_64_bit_mode_only_fs_and_gs_have_a_base(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(tables_of_two_levels_mean_what_the_manual_says),
-        TEST(tables_of_pae_mean_what_the_manual_says),
-        TEST(tables_of_four_levels_mean_what_the_manual_says),
-        TEST(an_address_that_is_not_canonical_is_a_general_protection_fault),
-        TEST(outside_of_64_bit_mode_addresses_have_32_bits),
-        TEST(without_paging_addresses_are_what_they_are),
-        TEST(a_table_outside_of_memory_is_a_page_that_is_missing),
-        TEST(a_write_across_two_pages_is_all_or_nothing),
-        TEST(a_read_across_two_pages_takes_each_from_its_own),
-        TEST(where_nothing_is_reads_zeros_and_writes_are_lost),
-        TEST(a_user_needs_the_right_of_users),
-        TEST(a_fetch_ends_where_the_code_does),
-        TEST(in_64_bit_mode_only_fs_and_gs_have_a_base),
+        ON_BOTH(tables_of_two_levels_mean_what_the_manual_says),
+        ON_BOTH(tables_of_pae_mean_what_the_manual_says),
+        ON_BOTH(tables_of_four_levels_mean_what_the_manual_says),
+        ON_BOTH(an_address_that_is_not_canonical_is_a_general_protection_fault),
+        ON_BOTH(outside_of_64_bit_mode_addresses_have_32_bits),
+        ON_BOTH(without_paging_addresses_are_what_they_are),
+        ON_BOTH(a_table_outside_of_memory_is_a_page_that_is_missing),
+        ON_BOTH(a_write_across_two_pages_is_all_or_nothing),
+        ON_BOTH(a_read_across_two_pages_takes_each_from_its_own),
+        ON_BOTH(where_nothing_is_reads_zeros_and_writes_are_lost),
+        ON_BOTH(a_user_needs_the_right_of_users),
+        ON_BOTH(a_fetch_ends_where_the_code_does),
+        ON_BOTH(in_64_bit_mode_only_fs_and_gs_have_a_base),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,7 @@ static void write(uint32_t offset, uint64_t value)
 
 static int start(void **state)
 {
-    (void)state;
+    fixture_choose(state);
     fixture_start_bound(&f);
     write(0xf0, 0x1ff);
     write(LAPIC_TIMER_DIVIDE, 0xb);
@@ -138,18 +138,16 @@ static void unbind_withdraws_the_deadline(void **state)
     assert_int_equal(x86_next_deadline(&f.vcpu), 1500);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(one_shot_fires_once),
-        TEST(the_divider_slows_the_count),
-        TEST(periodic_keeps_its_rhythm),
-        TEST(tsc_deadline_is_in_the_guests_ticks),
-        TEST(a_change_of_mode_stops_the_timer),
-        TEST(a_masked_timer_expires_in_silence),
-        TEST(unbind_withdraws_the_deadline),
+        ON_BOTH(one_shot_fires_once),
+        ON_BOTH(the_divider_slows_the_count),
+        ON_BOTH(periodic_keeps_its_rhythm),
+        ON_BOTH(tsc_deadline_is_in_the_guests_ticks),
+        ON_BOTH(a_change_of_mode_stops_the_timer),
+        ON_BOTH(a_masked_timer_expires_in_silence),
+        ON_BOTH(unbind_withdraws_the_deadline),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

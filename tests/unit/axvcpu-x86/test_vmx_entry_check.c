@@ -158,6 +158,7 @@ static int start(void **state)
 {
     (void)state;
     x86_sim_reset_vmx();
+    x86_sim_leaf(0x80000008)->eax = 40; // bits of an address
     return 0;
 }
 

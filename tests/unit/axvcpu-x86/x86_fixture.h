@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One pCPU, one VM with a page of memory and one vCPU of the backend on a simulated processor.
+// One pCPU, one VM with a page of memory and one vCPU of the backend on a simulated processor of
+// either vendor. What tests of both say of exits and events is in the terms of SVM.
 #pragma once
 
 #include <setjmp.h>
@@ -10,6 +11,7 @@
 #include <cmocka.h>
 
 #include "svm/vmcb.h"
+#include "vmx/vmcs.h"
 #include "x86.h"
 
 #include <string.h>
@@ -38,7 +40,39 @@ typedef struct X86Fixture {
     uint64_t *leaves;  // entries of the first 2 MiB of the guest's memory
 } X86Fixture;
 
+// ---- vendors ----
+
+// A test for each: start() hands its state to fixture_choose() before anything else.
+#define ON_SVM(name)                             \
+    {                                            \
+#name " on SVM", name, start, stop, NULL \
+    }
+#define ON_VMX(name)                                     \
+    {                                                    \
+#name " on VMX", name, start, stop, STATE_OF_VMX \
+    }
+#define ON_BOTH(name) ON_SVM(name), ON_VMX(name)
+
+#define STATE_OF_VMX ((void *)(uintptr_t)1)
+static bool fixture_is_vmx;
+
+static inline void fixture_choose(void **state)
+{
+    fixture_is_vmx = *state != NULL;
+}
+
 static _Alignas(4096) uint8_t fixture_arena[FRAMES][4096];
+
+static _Thread_local struct {
+    uint64_t code;
+    uint64_t info_1;
+    uint64_t info_2;
+    uint64_t int_info;
+    uint64_t event_seen; // EVENTINJ of the last entry
+    unsigned entries;
+    // The second entry of a run ends with HLT, so that what was finished inside shows.
+    void (*act)(void); // what the guest does before it leaves first, or NULL
+} scripted;
 
 static inline AxError fixture_alloc(void *ctx, size_t count, uint64_t align, HostPhysAddr *out)
 {
@@ -161,12 +195,17 @@ static inline void fixture_start(X86Fixture *f)
                          .set_deadline = fixture_set_deadline,
                          .now_ns = fixture_now_ns,
                          .log = fixture_log};
+    memset(&scripted, 0, sizeof(scripted));
     f->frames_left = FRAMES;
     f->irq = AX_IRQ_NONE;
     f->now = 1000;
     f->deadline = AX_DEADLINE_NONE;
     axvcpu_events_init(&f->events);
-    x86_sim_reset();
+    if (fixture_is_vmx) {
+        x86_sim_reset_vmx();
+    } else {
+        x86_sim_reset();
+    }
     assert_int_equal(x86_percpu_ops.init(&f->percpu, 0, &f->hal), AX_OK);
 }
 
@@ -220,27 +259,78 @@ static inline void fixture_stop(X86Fixture *f)
 
 static inline Vmcb *fixture_vmcb(const X86Fixture *f)
 {
+    assert_false(fixture_is_vmx);
     return (Vmcb *)(uintptr_t)f->vcpu.control.value;
+}
+
+static inline uint64_t *fixture_vmcs(const X86Fixture *f, VmcsField field)
+{
+    assert_true(fixture_is_vmx);
+    return x86_sim_vmcs_field(f->vcpu.control.value, field);
+}
+
+// ---- what the last entry had ----
+
+static inline uint64_t fixture_rflags(const X86Fixture *f)
+{
+    return fixture_is_vmx ? *fixture_vmcs(f, VMCS_GUEST_RFLAGS) : fixture_vmcb(f)->rflags;
+}
+
+static inline bool fixture_has_interrupt_window(const X86Fixture *f)
+{
+    const uint64_t request = VINTR_IRQ | VINTR_IGN_TPR;
+
+    if (fixture_is_vmx) {
+        return (*fixture_vmcs(f, VMCS_PRIMARY_CONTROLS) & PRIMARY_INTERRUPT_WINDOW_EXITING) != 0;
+    }
+    assert_int_equal((fixture_vmcb(f)->intercept_1 & INTERCEPT_VINTR) != 0,
+                     (fixture_vmcb(f)->vintr & request) == request);
+    return (fixture_vmcb(f)->intercept_1 & INTERCEPT_VINTR) != 0;
+}
+
+static inline bool fixture_has_nmi_window(const X86Fixture *f)
+{
+    return fixture_is_vmx
+               ? (*fixture_vmcs(f, VMCS_PRIMARY_CONTROLS) & PRIMARY_NMI_WINDOW_EXITING) != 0
+               : (fixture_vmcb(f)->intercept_1 & INTERCEPT_IRET) != 0;
+}
+
+static inline bool fixture_has_tpr_window(const X86Fixture *f)
+{
+    return fixture_is_vmx ? *fixture_vmcs(f, VMCS_TPR_THRESHOLD) != 0
+                          : (fixture_vmcb(f)->intercept_cr & INTERCEPT_CR8_WRITE) != 0;
+}
+
+// As MOV to CR8 does without an exit.
+static inline void fixture_write_cr8(const X86Fixture *f, uint8_t value)
+{
+    if (fixture_is_vmx) {
+        *(uint8_t *)(uintptr_t)(*fixture_vmcs(f, VMCS_VIRTUAL_APIC_ADDRESS) +
+                                0x80) = (uint8_t)(value << 4);
+    } else {
+        fixture_vmcb(f)->vintr = (fixture_vmcb(f)->vintr & ~VINTR_TPR) | value;
+    }
 }
 
 // ---- a guest that leaves at once ----
 
-static _Thread_local struct {
-    uint64_t code;
-    uint64_t info_1;
-    uint64_t info_2;
-    uint64_t int_info;
-    uint64_t event_seen; // EVENTINJ of the last entry
-    unsigned entries;
-    // The second entry of a run ends with HLT, so that what was finished inside shows.
-} scripted;
+static inline bool fixture_act(void)
+{
+    if (scripted.entries++ != 0) {
+        return false;
+    }
+    if (scripted.act != NULL) {
+        scripted.act();
+    }
+    return true;
+}
 
 static inline void fixture_guest(struct X86GuestRegs *regs, Vmcb *vmcb)
 {
     (void)regs;
     scripted.event_seen = vmcb->event_inj;
     vmcb->event_inj = 0;
-    if (scripted.entries++ == 0) {
+    if (fixture_act()) {
         vmcb->exit_code = scripted.code;
         vmcb->exit_info_1 = scripted.info_1;
         vmcb->exit_info_2 = scripted.info_2;
@@ -250,6 +340,158 @@ static inline void fixture_guest(struct X86GuestRegs *regs, Vmcb *vmcb)
     vmcb->exit_code = VMEXIT_HLT;
     vmcb->exit_info_1 = 0;
 }
+
+// ---- the same on VMX ----
+
+static const struct {
+    uint16_t code;
+    uint8_t reason;
+    uint8_t length;
+} fixture_reasons[] = {
+    {VMEXIT_CR8_WRITE, VMX_EXIT_TPR_BELOW_THRESHOLD, 0},
+    {VMEXIT_INTR, VMX_EXIT_EXTERNAL_INTERRUPT, 0},
+    {VMEXIT_VINTR, VMX_EXIT_INTERRUPT_WINDOW, 0},
+    {VMEXIT_RDPMC, VMX_EXIT_RDPMC, 2},
+    {VMEXIT_CPUID, VMX_EXIT_CPUID, 2},
+    {VMEXIT_RSM, VMX_EXIT_RSM, 2},
+    {VMEXIT_IRET, VMX_EXIT_NMI_WINDOW, 0},
+    {VMEXIT_INVD, VMX_EXIT_INVD, 2},
+    {VMEXIT_HLT, VMX_EXIT_HLT, 1},
+    {VMEXIT_INVLPGA, VMX_EXIT_INVVPID, 3},
+    {VMEXIT_SHUTDOWN, VMX_EXIT_TRIPLE_FAULT, 0},
+    {VMEXIT_VMRUN, VMX_EXIT_VMLAUNCH, 3},
+    {VMEXIT_VMMCALL, VMX_EXIT_VMCALL, 3},
+    {VMEXIT_VMLOAD, VMX_EXIT_VMPTRLD, 3},
+    {VMEXIT_VMSAVE, VMX_EXIT_VMPTRST, 3},
+    {VMEXIT_STGI, VMX_EXIT_VMXON, 3},
+    {VMEXIT_CLGI, VMX_EXIT_VMXOFF, 3},
+    {VMEXIT_SKINIT, VMX_EXIT_GETSEC, 2},
+    {VMEXIT_RDTSCP, VMX_EXIT_RDTSCP, 3},
+    {VMEXIT_WBINVD, VMX_EXIT_WBINVD, 2},
+    {VMEXIT_MONITOR, VMX_EXIT_MONITOR, 3},
+    {VMEXIT_MWAIT, VMX_EXIT_MWAIT, 3},
+    {VMEXIT_XSETBV, VMX_EXIT_XSETBV, 3},
+};
+
+static inline void fixture_leave(uint64_t reason, uint64_t qualification, uint64_t length)
+{
+    *x86_sim_field(VMCS_EXIT_REASON) = reason;
+    *x86_sim_field(VMCS_EXIT_QUALIFICATION) = qualification;
+    *x86_sim_field(VMCS_EXIT_INSTRUCTION_LENGTH) = length;
+}
+
+static inline void fixture_leave_by_port(void)
+{
+    const uint64_t info = scripted.info_1;
+    const uint64_t qualification = ((info >> IOIO_WIDTH_SHIFT & 7) - 1) & 7;
+
+    fixture_leave(VMX_EXIT_IO,
+                  qualification | ((info & IOIO_IN) != 0 ? IO_IN : 0) |
+                      ((info & IOIO_STRING) != 0 ? IO_STRING : 0) |
+                      ((info & IOIO_REP) != 0 ? IO_REP : 0) | (info & UINT64_C(0xffff0000)),
+                  scripted.info_2 - *x86_sim_field(VMCS_GUEST_RIP));
+}
+
+static inline void fixture_leave_by_nested_fault(void)
+{
+    const uint64_t info = scripted.info_1;
+    uint64_t access = VIOLATION_READ;
+
+    if ((info & PF_WRITE) != 0) {
+        access = VIOLATION_WRITE;
+    } else if ((info & PF_FETCH) != 0) {
+        access = VIOLATION_FETCH;
+    }
+    *x86_sim_field(VMCS_GUEST_PHYSICAL_ADDRESS) = scripted.info_2;
+    fixture_leave(VMX_EXIT_EPT_VIOLATION,
+                  access | ((info & PF_PRESENT) != 0 ? VIOLATION_RIGHTS & 0x08 : 0) |
+                      VIOLATION_HAS_LINEAR | ((info & NPF_WALK) != 0 ? 0 : VIOLATION_TRANSLATED),
+                  0);
+}
+
+static inline void fixture_leave_by_exception(uint64_t type, uint8_t vector)
+{
+    *x86_sim_field(VMCS_EXIT_INTERRUPTION_INFO) = INTERRUPTION_VALID | type << 8 | vector |
+                                                  (vector == VECTOR_AC ? INTERRUPTION_HAS_ERROR
+                                                                       : 0);
+    *x86_sim_field(VMCS_EXIT_INTERRUPTION_ERROR_CODE) = scripted.info_1;
+    fixture_leave(VMX_EXIT_EXCEPTION_OR_NMI, vector == VECTOR_DB ? scripted.info_2 : 0, 0);
+}
+
+static inline void fixture_leave_by_number(void)
+{
+    for (size_t i = 0; i < COUNT(fixture_reasons); i++) {
+        if (fixture_reasons[i].code == scripted.code) {
+            fixture_leave(fixture_reasons[i].reason, scripted.info_1, fixture_reasons[i].length);
+            return;
+        }
+    }
+    fixture_leave(scripted.code != VMEXIT_INVALID
+                      ? scripted.code
+                      : EXIT_REASON_ENTRY_FAILURE | VMX_EXIT_ENTRY_FAILURE_GUEST_STATE,
+                  scripted.info_1, 0);
+}
+
+static inline void fixture_leave_as_scripted(void)
+{
+    const uint64_t code = scripted.code;
+
+    if (code == VMEXIT_IOIO) {
+        fixture_leave_by_port();
+    } else if (code == VMEXIT_NPF) {
+        fixture_leave_by_nested_fault();
+    } else if (code == VMEXIT_MSR) {
+        fixture_leave(scripted.info_1 == 1 ? VMX_EXIT_WRMSR : VMX_EXIT_RDMSR, 0, 2);
+    } else if (code - VMEXIT_EXCEPTION < 32) {
+        fixture_leave_by_exception(INTERRUPTION_HARDWARE_EXCEPTION,
+                                   (uint8_t)(code - VMEXIT_EXCEPTION));
+    } else if (code == VMEXIT_NMI) {
+        fixture_leave_by_exception(INTERRUPTION_NMI, 2);
+    } else {
+        fixture_leave_by_number();
+    }
+}
+
+// EXITINTINFO has no software exceptions, and its error code is its upper half.
+static inline void fixture_interrupt_delivery(uint64_t info)
+{
+    const uint64_t vector = info & EVENT_VECTOR;
+    uint64_t low = info & UINT32_MAX;
+
+    if ((info >> EVENT_TYPE_SHIFT & EVENT_TYPE) == X86_EVENT_EXCEPTION &&
+        (vector == VECTOR_BP || vector == VECTOR_OF)) {
+        low = (low & ~(EVENT_TYPE << EVENT_TYPE_SHIFT)) | INTERRUPTION_SOFTWARE_EXCEPTION << 8;
+    }
+    *x86_sim_field(VMCS_IDT_VECTORING_INFO) = low;
+    *x86_sim_field(VMCS_IDT_VECTORING_ERROR_CODE) = info >> EVENT_ERROR_SHIFT;
+}
+
+static inline uint64_t fixture_injected(void)
+{
+    const uint64_t info = *x86_sim_field(VMCS_ENTRY_INTERRUPTION_INFO);
+
+    if ((info & INTERRUPTION_VALID) == 0) {
+        return 0;
+    }
+    return (info & INTERRUPTION_HAS_ERROR) == 0
+               ? info
+               : info | *x86_sim_field(VMCS_ENTRY_EXCEPTION_ERROR_CODE) << EVENT_ERROR_SHIFT;
+}
+
+static inline void fixture_vmx_guest(struct X86GuestRegs *regs)
+{
+    (void)regs;
+    scripted.event_seen = fixture_injected();
+    fixture_interrupt_delivery(0);
+    if (!fixture_act()) {
+        fixture_leave(VMX_EXIT_HLT, 0, 1);
+        return;
+    }
+    fixture_interrupt_delivery(scripted.int_info);
+    fixture_leave_as_scripted();
+}
+
+// ---- runs ----
 
 static inline AxVCpuExitReason fixture_run_exit(X86Fixture *f, uint64_t code, uint64_t info_1,
                                                 uint64_t info_2, uint64_t int_info)
@@ -265,6 +507,7 @@ static inline AxVCpuExitReason fixture_run_exit(X86Fixture *f, uint64_t code, ui
         f->vcpu.activity = X86_ACTIVE;
     }
     x86_sim.guest = fixture_guest;
+    x86_sim.vmx.guest = fixture_vmx_guest;
     assert_int_equal(x86_vcpu_ops.run(&f->vcpu, &f->exit), AX_OK);
     return f->exit.reason;
 }
