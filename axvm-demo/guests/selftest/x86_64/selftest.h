@@ -9,8 +9,11 @@
 
 #define SELFTEST_SCRATCH_PORT (GUEST_UART_PORT + 7u) // keeps a byte
 
-void test_exceptions(void);
+void test_identity(void);
+void test_msrs(void);
+void test_ports(void);
 void test_load_store(void);
 void test_memory(void);
+void test_exceptions(void);
 void test_timers(void);
 void test_smp(void);
