@@ -5,8 +5,7 @@
 #include "arm.h"
 #include "arm_regs.h"
 
-#define NS_PER_SECOND UINT64_C(1000000000)
-#define CTL_FIELDS    (CNT_CTL_ENABLE | CNT_CTL_IMASK)
+#define CTL_FIELDS (CNT_CTL_ENABLE | CNT_CTL_IMASK)
 
 static bool is_open(uint64_t ctl)
 {
@@ -131,27 +130,6 @@ bool aarch64_timer_wakeup_pending(const Aarch64VCpu *vcpu)
            (may_wake(vcpu, AARCH64_PPI_PTIMER) && aarch64_timer_asserted(vcpu, AARCH64_PPI_PTIMER));
 }
 
-// `now` plus `ticks` in ns, rounded up, or AX_DEADLINE_NONE when that is beyond what 64 bits hold.
-// A counter without a frequency (firmware's fault) is due at once: the host polls.
-static uint64_t time_after(uint64_t now, uint64_t ticks)
-{
-    const uint64_t hz = ARM_READ(CNTFRQ_EL0) & UINT32_MAX;
-    uint64_t ns;
-
-    if (hz == 0 || ticks == 0) {
-        return now;
-    }
-    if (__builtin_mul_overflow(ticks / hz, NS_PER_SECOND, &ns)) {
-        return AX_DEADLINE_NONE;
-    }
-    const uint64_t rest = ((ticks % hz) * NS_PER_SECOND + hz - 1) / hz;
-
-    if (__builtin_add_overflow(ns, rest, &ns) || __builtin_add_overflow(ns, now, &ns)) {
-        return AX_DEADLINE_NONE;
-    }
-    return ns;
-}
-
 static uint64_t deadline_of(const Aarch64VCpu *vcpu, uint32_t intid, uint64_t now)
 {
     const Aarch64Timer timer = timer_now(vcpu, intid);
@@ -160,7 +138,8 @@ static uint64_t deadline_of(const Aarch64VCpu *vcpu, uint32_t intid, uint64_t no
     if (!is_open(timer.ctl) || !may_wake(vcpu, intid)) {
         return AX_DEADLINE_NONE;
     }
-    return time_after(now, timer.cval > count ? timer.cval - count : 0);
+    return axvcpu_deadline_after(now, timer.cval > count ? timer.cval - count : 0,
+                                 ARM_READ(CNTFRQ_EL0) & UINT32_MAX);
 }
 
 uint64_t aarch64_next_deadline(const void *arch)

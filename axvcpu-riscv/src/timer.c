@@ -5,8 +5,7 @@
 #include "riscv.h"
 #include "riscv_regs.h"
 
-#define NS_PER_SECOND UINT64_C(1000000000)
-#define NEVER         UINT64_MAX // guest time that is not reached
+#define NEVER UINT64_MAX // guest time that is not reached
 
 void riscv_timer_reset(RISCVVCpu *vcpu)
 {
@@ -35,30 +34,6 @@ bool riscv_timer_asserted(const RISCVVCpu *vcpu)
     return guest_time(vcpu) >= deadline_now(vcpu);
 }
 
-// Rounded up. `ticks` < `hz`; beyond 18 GHz the product does not fit, and early is harmless.
-static uint64_t ns_within_second(uint64_t ticks, uint64_t hz)
-{
-    uint64_t product;
-
-    if (__builtin_mul_overflow(ticks, NS_PER_SECOND, &product)) {
-        return 0;
-    }
-    return product / hz + (product % hz != 0 ? 1 : 0);
-}
-
-// `now` plus `ticks` in ns, or AX_DEADLINE_NONE when that is beyond what 64 bits hold.
-static uint64_t time_after(uint64_t now, uint64_t ticks, uint64_t hz)
-{
-    const uint64_t rest = ns_within_second(ticks % hz, hz);
-    uint64_t ns;
-
-    if (__builtin_mul_overflow(ticks / hz, NS_PER_SECOND, &ns) ||
-        __builtin_add_overflow(ns, rest, &ns) || __builtin_add_overflow(ns, now, &ns)) {
-        return AX_DEADLINE_NONE;
-    }
-    return ns;
-}
-
 static uint64_t host_time(const RISCVVCpu *vcpu, uint64_t deadline)
 {
     const AxVCpuHal *hal = vcpu->env.hal;
@@ -67,8 +42,8 @@ static uint64_t host_time(const RISCVVCpu *vcpu, uint64_t deadline)
     if (deadline == NEVER) {
         return AX_DEADLINE_NONE;
     }
-    return time_after(hal->now_ns(hal->ctx), deadline > time ? deadline - time : 0,
-                      vcpu->create.timebase_hz);
+    return axvcpu_deadline_after(hal->now_ns(hal->ctx), deadline > time ? deadline - time : 0,
+                                 vcpu->create.timebase_hz);
 }
 
 // ---- bind and unbind ----

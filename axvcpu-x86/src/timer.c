@@ -3,8 +3,6 @@
 // It counts at 1 GHz before the divider: a count is a nanosecond.
 #include "x86.h"
 
-#define NS_PER_SECOND UINT64_C(1000000000)
-
 void x86_timer_reset(X86VCpu *vcpu)
 {
     vcpu->timer = (X86VTimer){.deadline = AX_DEADLINE_NONE, .announced = AX_DEADLINE_NONE};
@@ -26,29 +24,6 @@ void x86_set_tsc_offset(X86VCpu *vcpu, uint64_t offset)
 {
     vcpu->timer.tsc_offset = offset;
     vcpu->vendor->set_tsc_offset(vcpu, offset);
-}
-
-// Rounded up. `ticks` < `hz`; beyond 18 GHz the product does not fit, and early is harmless.
-static uint64_t ns_within_second(uint64_t ticks, uint64_t hz)
-{
-    uint64_t product;
-
-    if (__builtin_mul_overflow(ticks, NS_PER_SECOND, &product)) {
-        return 0;
-    }
-    return product / hz + (product % hz != 0 ? 1 : 0);
-}
-
-static uint64_t time_after(uint64_t from, uint64_t ticks, uint64_t hz)
-{
-    const uint64_t rest = ns_within_second(ticks % hz, hz);
-    uint64_t ns;
-
-    if (__builtin_mul_overflow(ticks / hz, NS_PER_SECOND, &ns) ||
-        __builtin_add_overflow(ns, rest, &ns) || __builtin_add_overflow(ns, from, &ns)) {
-        return AX_DEADLINE_NONE;
-    }
-    return ns;
 }
 
 // ---- modes ----
@@ -100,7 +75,7 @@ static uint64_t tsc_deadline_ns(const X86VCpu *vcpu)
     const uint64_t tsc = x86_guest_tsc(vcpu);
     const uint64_t due = vcpu->timer.tsc;
 
-    return time_after(now(vcpu), due > tsc ? due - tsc : 0, vcpu->create.tsc_hz);
+    return axvcpu_deadline_after(now(vcpu), due > tsc ? due - tsc : 0, vcpu->create.tsc_hz);
 }
 
 void x86_timer_set_tsc_deadline(X86VCpu *vcpu, uint64_t value)

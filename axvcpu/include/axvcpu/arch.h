@@ -118,6 +118,13 @@ typedef struct AxArchVCpuOps {
     uint64_t (*next_deadline)(const void *arch);
 } AxArchVCpuOps;
 
+/*
+ * For backends: host time at which a counter of `hz` has counted `ticks` from `now_ns` on, rounded up;
+ * AX_DEADLINE_NONE when 64 bits do not hold it. Never late: above 18 GHz up to a second early, and
+ * `now_ns` for a counter whose frequency firmware did not tell (0), so that the host polls.
+ */
+uint64_t axvcpu_deadline_after(uint64_t now_ns, uint64_t ticks, uint64_t hz);
+
 typedef struct AxPerCpuCaps {
     uint8_t ept_levels; /* most levels of a nested page table */
     uint8_t gpa_bits;   /* widest guest-physical address */
