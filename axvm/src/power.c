@@ -64,17 +64,23 @@ AxError axvm_power_status(const AxVM *vm, uint64_t cpu_address, uint32_t level, 
     return AX_OK;
 }
 
+static bool is_off(const AxVMVCpu *vcpu)
+{
+    return power_of(vcpu) == AX_CPU_OFF ||
+           atomic_load_explicit(&vcpu->halted, memory_order_acquire);
+}
+
 static bool all_off(const AxVM *vm)
 {
     for (uint32_t i = 0; i < vm->vcpu_count; i++) {
-        if (power_of(&vm->vcpus[i]) != AX_CPU_OFF) {
+        if (!is_off(&vm->vcpus[i])) {
             return false;
         }
     }
     return true;
 }
 
-bool axvm_power_halt(AxVM *vm, AxVMVCpu *self)
+void axvm_power_down(AxVM *vm, AxVMVCpu *self)
 {
     bool last;
 
@@ -82,14 +88,50 @@ bool axvm_power_halt(AxVM *vm, AxVMVCpu *self)
     atomic_store_explicit(&self->power, AX_CPU_OFF, memory_order_release);
     last = all_off(vm);
     ax_unlock(&vm->lock);
+    if (last) {
+        (void)axvm_end(vm, AX_VM_STOP_POWER_OFF, NULL);
+    }
+}
+
+static bool has_nmi(const AxVMVCpu *vcpu)
+{
+    return (atomic_load_explicit(&vcpu->vcpu.events.summary, memory_order_seq_cst) &
+            AX_EVENT_NMI) != 0;
+}
+
+// An NMI that came before `halted` was set did not find it.
+bool axvm_power_halt(AxVM *vm, AxVMVCpu *self)
+{
+    bool last;
+
+    ax_lock(&vm->lock);
+    atomic_store_explicit(&self->halted, true, memory_order_seq_cst);
+    if (has_nmi(self)) {
+        atomic_store_explicit(&self->halted, false, memory_order_seq_cst);
+    }
+    last = all_off(vm);
+    ax_unlock(&vm->lock);
     return last;
 }
 
-void axvm_power_down(AxVM *vm, AxVMVCpu *self)
+void axvm_power_nmi(AxVM *vm, AxVMVCpu *target)
 {
-    if (axvm_power_halt(vm, self)) {
-        (void)axvm_end(vm, AX_VM_STOP_POWER_OFF, NULL);
+    // Invalid ones take none.
+    (void)!axvcpu_inject_nmi(&target->vcpu);
+    if (atomic_exchange_explicit(&target->halted, false, memory_order_seq_cst) &&
+        vm->power_on != NULL) {
+        vm->power_on(vm->power_on_ctx, vm, axvcpu_id(&target->vcpu));
     }
+}
+
+void axvm_power_init(AxVM *vm, AxVMVCpu *target)
+{
+    ax_lock(&vm->lock);
+    atomic_store_explicit(&target->power, AX_CPU_OFF, memory_order_release);
+    atomic_store_explicit(&target->halted, false, memory_order_release);
+    ax_unlock(&vm->lock);
+    // It may be in the guest, or wait.
+    axvcpu_kick(&target->vcpu);
 }
 
 // Back to reset values, but with what the interrupt controller knows about this CPU.

@@ -171,7 +171,7 @@ static AxError on_system_reset(const AxRun *run, const AxVCpuExit *exit)
     return AX_OK;
 }
 
-// Nothing but a start-up message ends it; the last one leaves nobody who could send that.
+// The last one leaves nobody who could end that.
 static AxError on_halt(const AxRun *run, const AxVCpuExit *exit)
 {
     if (axvm_power_halt(run->vm, run->self)) {

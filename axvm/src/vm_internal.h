@@ -36,10 +36,13 @@ AX_MUST_CHECK AxError axvm_power_up(AxVM *vm, uint64_t cpu_address, GuestPhysAdd
                                     uint64_t arg);
 AX_MUST_CHECK AxError axvm_power_status(const AxVM *vm, uint64_t cpu_address, uint32_t level,
                                         uint64_t *status);
-/* `self` is off; true when it was the last. */
-bool axvm_power_halt(AxVM *vm, AxVMVCpu *self);
 /* CPU_DOWN of `self`; stops the VM when it was the last. */
 void axvm_power_down(AxVM *vm, AxVMVCpu *self);
+/* HALT of `self`: it runs no more before an NMI or INIT. True when nobody is left to send one. */
+bool axvm_power_halt(AxVM *vm, AxVMVCpu *self);
+/* AX_IPI_NMI and AX_IPI_INIT for `target`. Without locks held. */
+void axvm_power_nmi(AxVM *vm, AxVMVCpu *target);
+void axvm_power_init(AxVM *vm, AxVMVCpu *target);
 /* On the pCPU that will run it: carries out a power-up that waits. */
 AX_MUST_CHECK AxError axvm_power_start(AxVM *vm, AxVMVCpu *self);
 

@@ -99,6 +99,7 @@ typedef struct AxVMVCpu {
     AxArchVCpuImpl arch;
     uint64_t cpu_address;   /* as firmware calls and the description name it */
     _Atomic uint32_t power; /* AxCpuPower */
+    _Atomic bool halted;    /* on, but waits for an NMI or INIT of a sibling */
     GuestPhysAddr start;    /* from CPU_UP until it runs: where, and its argument */
     uint64_t start_arg;
 } AxVMVCpu;
@@ -228,7 +229,7 @@ bool axvm_vcpu_runnable(const AxVM *vm, AxVCpuId id);
  *   NOTHING             after a kick, after AX_RUN_EXITS exits, or the VM is not Running any more
  *   IDLE                the vCPU waits: block it, or run it again
  *   CPU_DOWN            it is off; unbind it. The last one that goes off stops the VM (POWER_OFF)
- *   HALT                it is off, too, but the last one stops the VM by failure
+ *   HALT                it waits for a sibling's NMI or INIT; when all do, the VM stops by failure
  *   INTERRUPT_WINDOW, EXCEPTION, DEBUG
  *                       only what the host has asked the vCPU for
  *   SYSTEM_DOWN, SYSTEM_RESET, TRIPLE_FAULT

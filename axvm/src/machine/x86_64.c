@@ -397,12 +397,24 @@ static bool is_named(const AxVMVCpu *vcpu, const AxVCpu *sender, const AxVCpuExi
     return axvm_is_target(vcpu, exit->ipi.target_cpu, exit->ipi.target_list);
 }
 
-static void send_to(AxVMVCpu *vcpu, const AxVCpuExit *exit)
+// The first processor, where firmware would begin anew, has none: that is a reset.
+static void send_init(AxVM *vm, AxVMVCpu *target)
 {
-    if (exit->ipi.kind == AX_IPI_NMI) {
-        (void)!axvcpu_inject_nmi(&vcpu->vcpu);
-    } else if (exit->ipi.kind == AX_IPI_INTERRUPT) {
-        (void)!axvcpu_inject_interrupt(&vcpu->vcpu, exit->ipi.vector, AX_TRIGGER_EDGE);
+    if (axvcpu_is_bsp(&target->vcpu)) {
+        system_reset(vm);
+    } else {
+        axvm_power_init(vm, target);
+    }
+}
+
+static void send_to(AxVM *vm, AxVMVCpu *target, const AxVCpuExit *exit)
+{
+    switch (exit->ipi.kind) {
+    case AX_IPI_INTERRUPT:
+        (void)!axvcpu_inject_interrupt(&target->vcpu, exit->ipi.vector, AX_TRIGGER_EDGE);
+        break;
+    case AX_IPI_NMI: axvm_power_nmi(vm, target); break;
+    case AX_IPI_INIT: send_init(vm, target); break;
     }
 }
 
@@ -418,7 +430,7 @@ static AxError send_ipi(void *state, AxVCpu *sender, const AxVCpuExit *exit)
         AxVMVCpu *target = &board->vm->vcpus[i];
 
         if (is_named(target, sender, exit) && is_on(target)) {
-            send_to(target, exit);
+            send_to(board->vm, target, exit);
         }
     }
     return AX_OK;

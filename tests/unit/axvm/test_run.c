@@ -2,6 +2,8 @@
 /* The exit loop: who answers what, what the host gets to see, and when a VM ends. */
 #include "vm_fixture.h"
 
+#include <vm_internal.h>
+
 #define DEVICE UINT64_C(0x9000000)
 #define PORT   0x3f8u
 #define SYSREG UINT64_C(0x300010)
@@ -467,11 +469,35 @@ static void a_vcpu_that_halts_for_good_leaves_the_others_running(void **state)
     assert_error(run_on(1, 1, &reason), AX_OK);
     assert_int_equal(reason, AX_EXIT_HALT);
     assert_false(axvm_vcpu_runnable(&fx.vm, 1));
-    expect_status(1, 0, AX_OK, AX_CPU_OFF);
+    expect_status(1, 0, AX_OK, AX_CPU_ON);
     push((AxVCpuExit){.reason = AX_EXIT_HALT});
     run_to(AX_EXIT_HALT);
     assert_int_equal(axvm_stop_reason(&fx.vm), AX_VM_STOP_FAILURE);
     assert_int_equal(fx.vm.failure.vcpu, 0);
+}
+
+static void halt_second(void)
+{
+    AxVCpuExitReason reason;
+
+    assert_true(fake_push_reason(fake(1), AX_EXIT_HALT));
+    assert_error(run_on(1, 1, &reason), AX_OK);
+    assert_int_equal(reason, AX_EXIT_HALT);
+}
+
+static void a_sibling_s_nmi_or_init_ends_a_halt(void **state)
+{
+    (void)state;
+    expect_cpu_up(1, RAM, AX_OK);
+    halt_second();
+    assert_false(axvm_vcpu_runnable(&fx.vm, 1));
+    axvm_power_nmi(&fx.vm, &fx.vm.vcpus[1]);
+    assert_true(axvm_vcpu_runnable(&fx.vm, 1));
+    halt_second();
+    axvm_power_init(&fx.vm, &fx.vm.vcpus[1]);
+    expect_status(1, 0, AX_OK, AX_CPU_OFF);
+    expect_cpu_up(1, RAM + 0x100, AX_OK);
+    assert_true(axvm_vcpu_runnable(&fx.vm, 1));
 }
 
 static void a_vcpu_that_cannot_start_ends_the_vm(void **state)
@@ -814,6 +840,7 @@ int main(void)
         RUN_TEST(a_vcpu_that_is_elsewhere_is_not_touched),
         RUN_TEST(the_last_vcpu_that_goes_off_ends_the_vm),
         RUN_TEST(a_vcpu_that_halts_for_good_leaves_the_others_running),
+        RUN_TEST(a_sibling_s_nmi_or_init_ends_a_halt),
         RUN_TEST(a_vcpu_that_cannot_start_ends_the_vm),
         RUN_TEST(a_second_life_that_cannot_begin_ends_the_vm),
         RUN_TEST(interrupts_between_vcpus_go_to_the_machine),
