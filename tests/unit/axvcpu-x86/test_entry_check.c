@@ -70,10 +70,9 @@ static void each_mistake_has_its_own_words(void **state)
 static void a_refused_entry_is_told_to_the_host(void **state)
 {
     (void)state;
-    fixture_logged = NULL;
     assert_int_equal(fixture_run_exit(&f, VMEXIT_INVALID, 0, 0, 0), AX_EXIT_FAIL_ENTRY);
     assert_int_equal(f.exit.fail_entry.hardware_reason, VMEXIT_INVALID);
-    assert_non_null(fixture_logged);
+    assert_non_null(strstr(fixture_logged, "none of the known reasons"));
 }
 
 // The run ends with the reason, and VMRUN is not executed.
@@ -81,11 +80,10 @@ static void a_guest_that_would_be_refused_is_not_entered(void **state)
 {
     (void)state;
     fixture_vmcb(&f)->cr4 = X86_BIT(31);
-    fixture_logged = NULL;
     assert_int_equal(fixture_run_halt(&f), AX_EXIT_FAIL_ENTRY);
     assert_int_equal(f.exit.fail_entry.hardware_reason, VMEXIT_INVALID);
     assert_int_equal(scripted.entries, 0);
-    assert_non_null(fixture_logged);
+    assert_non_null(strstr(fixture_logged, "CR4 has reserved bits"));
     fixture_vmcb(&f)->cr4 = 0;
     assert_int_equal(fixture_run_halt(&f), AX_EXIT_HALT);
 }

@@ -14,6 +14,7 @@
 #include "vmx/vmcs.h"
 #include "x86.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -133,14 +134,18 @@ static inline void fixture_set_deadline(void *ctx, uint64_t deadline_ns)
     ((X86Fixture *)ctx)->deadline = deadline_ns;
 }
 
-static const char *fixture_logged; // the format of the last line
+static char fixture_logged[256]; // the last line
 
 __attribute__((format(printf, 3, 4))) static inline void fixture_log(void *ctx, AxLogLevel level,
                                                                      const char *format, ...)
 {
+    va_list args;
+
     (void)ctx;
     (void)level;
-    fixture_logged = format;
+    va_start(args, format);
+    (void)vsnprintf(fixture_logged, sizeof(fixture_logged), format, args);
+    va_end(args);
 }
 
 static inline uint64_t fixture_now_ns(void *ctx)
@@ -196,6 +201,7 @@ static inline void fixture_start(X86Fixture *f)
                          .now_ns = fixture_now_ns,
                          .log = fixture_log};
     memset(&scripted, 0, sizeof(scripted));
+    fixture_logged[0] = 0;
     f->frames_left = FRAMES;
     f->irq = AX_IRQ_NONE;
     f->now = 1000;
