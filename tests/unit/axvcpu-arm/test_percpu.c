@@ -187,7 +187,7 @@ static void pcpus_must_share_one_vector_table(void **state)
     Aarch64PerCpu other;
 
     (void)state;
-    assert_int_equal(aarch64_percpu_ops.init(&other, 1, &f.hal), AX_OK);
+    assert_int_equal(aarch64_percpu_ops.init(&other, 1, &f.host.hal), AX_OK);
     assert_int_equal(aarch64_percpu_ops.enable(&f.percpu), AX_OK);
     assert_int_equal(atomic_load(&aarch64_host_vbar), HOST_VBAR | 1);
 

@@ -73,8 +73,8 @@ static AxVCpuExit run(const Step *steps)
 
 static void queue_irq(uint64_t vector)
 {
-    assert_true(f.irq_count < QUEUE_MAX);
-    f.irq_queue[f.irq_count++] = vector;
+    assert_true(f.host.irq_count < QUEUE_MAX);
+    f.host.irq_queue[f.host.irq_count++] = vector;
 }
 
 static void call_psci_version(Aarch64GuestRegs *regs)
@@ -179,7 +179,7 @@ static void an_interrupt_of_the_host_ends_the_run(void **state)
     exit = run(steps);
     assert_int_equal(exit.reason, AX_EXIT_EXTERNAL_INTERRUPT);
     assert_int_equal(exit.interrupt.vector, 33);
-    assert_int_equal(f.handled_count, 0); // the host calls its handler itself
+    assert_int_equal(f.host.handled_count, 0); // the host calls its handler itself
 }
 
 static void a_spurious_interrupt_is_forgotten(void **state)
@@ -199,8 +199,8 @@ static void the_maintenance_interrupt_is_completed_inside(void **state)
     (void)state;
     queue_irq(AARCH64_PPI_MAINTENANCE);
     assert_int_equal(run(steps).reason, AX_EXIT_IDLE);
-    assert_int_equal(f.handled_count, 1);
-    assert_int_equal(f.handled[0], AARCH64_PPI_MAINTENANCE);
+    assert_int_equal(f.host.handled_count, 1);
+    assert_int_equal(f.host.handled[0], AARCH64_PPI_MAINTENANCE);
 }
 
 // The guest's end of interrupt deactivates it: the host must not.
@@ -214,7 +214,7 @@ static void the_virtual_timer_goes_into_a_linked_list_register(void **state)
     assert_int_equal(aarch64_set_reg(&f.vcpu, AARCH64_REG_CNTV_CTL, CNT_CTL_ENABLE), AX_OK);
     queue_irq(AARCH64_PPI_VTIMER);
     assert_int_equal(run(steps).reason, AX_EXIT_IDLE);
-    assert_int_equal(f.handled_count, 0);
+    assert_int_equal(f.host.handled_count, 0);
     lr = arm_sim.reg[ARM_REG_ICH_LR0_EL2];
     assert_int_equal(ax_get(lr, ICH_LR_VINTID), AARCH64_PPI_VTIMER);
     assert_int_equal(lr & ICH_LR_HW, ICH_LR_HW);

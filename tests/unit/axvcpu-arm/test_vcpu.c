@@ -19,7 +19,7 @@ static int stop(void **state)
 
 static void an_mpidr_has_affinity_bits_only(void **state)
 {
-    const AxArchVCpuEnv env = {.hal = &f.hal, .events = &f.events, .stats = &f.stats};
+    const AxArchVCpuEnv env = {.hal = &f.host.hal, .events = &f.events, .stats = &f.stats};
     static Aarch64VCpu vcpu;
 
     (void)state;

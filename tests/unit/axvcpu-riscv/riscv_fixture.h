@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// One pCPU, one VM and one vCPU of the backend on simulated CSRs, with a host that hands out
-// the interrupts a test queues.
+// One pCPU, one VM and one vCPU of the backend on simulated CSRs.
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
+#include "../host_fixture.h"
 #include "riscv.h"
 #include "riscv_regs.h"
 
@@ -20,110 +13,20 @@
 #define ROOT_BASE     UINT64_C(0x88000000)
 #define ENTRY         UINT64_C(0x80200000)
 #define DTB           UINT64_C(0x84000000)
-#define QUEUE_MAX     16u
 
 typedef struct RISCVFixture {
-    AxVCpuHal hal;
+    TestHost host;
     AxEvents events;
     AxVCpuStats stats;
     RISCVPerCpu percpu;
     RISCVVCpu vcpu;
     AxEptRoot root;
-    uint64_t irq_queue[QUEUE_MAX]; // what irq_fetch returns, AX_IRQ_NONE when through
-    unsigned irq_count;
-    unsigned irq_next;
-    uint64_t handled[QUEUE_MAX]; // what irq_handler was called with
-    unsigned handled_count;
-    uint64_t deadline; // what set_deadline was called with last
 } RISCVFixture;
-
-static AxError fixture_alloc(void *ctx, size_t count, uint64_t align, HostPhysAddr *out)
-{
-    (void)ctx;
-    (void)count;
-    (void)align;
-    (void)out;
-    return AX_ENOMEM;
-}
-
-static void fixture_dealloc(void *ctx, HostPhysAddr first, size_t count)
-{
-    (void)ctx;
-    (void)first;
-    (void)count;
-}
-
-static HostVirtAddr fixture_phys_to_virt(void *ctx, HostPhysAddr addr)
-{
-    (void)ctx;
-    return ax_hva((uintptr_t)addr.value);
-}
-
-static HostPhysAddr fixture_virt_to_phys(void *ctx, HostVirtAddr addr)
-{
-    (void)ctx;
-    return ax_hpa(addr.value);
-}
-
-static uint64_t fixture_irq_fetch(void *ctx)
-{
-    RISCVFixture *f = ctx;
-
-    return f->irq_next < f->irq_count ? f->irq_queue[f->irq_next++] : AX_IRQ_NONE;
-}
-
-static void fixture_irq_handler(void *ctx, uint64_t vector)
-{
-    RISCVFixture *f = ctx;
-
-    assert_true(f->handled_count < QUEUE_MAX);
-    f->handled[f->handled_count++] = vector;
-}
-
-static void fixture_irq_set_active(void *ctx, uint64_t vector, bool active)
-{
-    (void)ctx;
-    (void)vector;
-    (void)active;
-}
-
-static void fixture_set_deadline(void *ctx, uint64_t deadline_ns)
-{
-    RISCVFixture *f = ctx;
-
-    f->deadline = deadline_ns;
-}
-
-static AxPCpuId fixture_this_pcpu(void *ctx)
-{
-    (void)ctx;
-    return 0;
-}
-
-static uint64_t fixture_now_ns(void *ctx)
-{
-    (void)ctx;
-    return 0;
-}
-
-static void fixture_kick_pcpu(void *ctx, AxPCpuId pcpu)
-{
-    (void)ctx;
-    (void)pcpu;
-}
-
-__attribute__((format(printf, 3, 4))) static void fixture_log(void *ctx, AxLogLevel level,
-                                                              const char *format, ...)
-{
-    (void)ctx;
-    (void)level;
-    (void)format;
-}
 
 static inline void fixture_create_vcpu(RISCVFixture *f, RISCVVCpu *vcpu, AxVCpuId id)
 {
     const AxArchVCpuEnv env = {
-        .hal = &f->hal, .events = &f->events, .stats = &f->stats, .vm_id = 1, .vcpu_id = id};
+        .hal = &f->host.hal, .events = &f->events, .stats = &f->stats, .vm_id = 1, .vcpu_id = id};
     const RISCVVCpuCreateConfig create = {
         .hart_id = id, .dtb_addr = ax_gpa(DTB), .timebase_hz = 10000000};
 
@@ -143,25 +46,13 @@ static inline void fixture_setup_vcpu(RISCVFixture *f, RISCVVCpu *vcpu)
 static inline void fixture_start(RISCVFixture *f)
 {
     memset(f, 0, sizeof(*f));
-    f->hal = (AxVCpuHal){.ctx = f,
-                         .alloc_frames = fixture_alloc,
-                         .dealloc_frames = fixture_dealloc,
-                         .phys_to_virt = fixture_phys_to_virt,
-                         .virt_to_phys = fixture_virt_to_phys,
-                         .irq_fetch = fixture_irq_fetch,
-                         .irq_handler = fixture_irq_handler,
-                         .irq_set_active = fixture_irq_set_active,
-                         .set_deadline = fixture_set_deadline,
-                         .this_pcpu = fixture_this_pcpu,
-                         .now_ns = fixture_now_ns,
-                         .kick_pcpu = fixture_kick_pcpu,
-                         .log = fixture_log};
+    host_init(&f->host);
     axvcpu_events_init(&f->events);
     f->root = (AxEptRoot){.base = ax_hpa(ROOT_BASE), .levels = 3, .gpa_bits = 41};
     rv_sim_reset();
     rv_sim.reg[RV_REG_STVEC] = HOST_STVEC;
     rv_sim.reg[RV_REG_SSCRATCH] = HOST_SSCRATCH;
-    assert_int_equal(riscv_percpu_ops.init(&f->percpu, 0, &f->hal), AX_OK);
+    assert_int_equal(riscv_percpu_ops.init(&f->percpu, 0, &f->host.hal), AX_OK);
 }
 
 // A vCPU that is set up, on an enabled pCPU, not bound.

@@ -207,7 +207,7 @@ static void capabilities_follow_what_was_found(void **state)
 static void the_ops_table_is_complete(void **state)
 {
     (void)state;
-    assert_ptr_equal(f.percpu.hal, &f.hal);
+    assert_ptr_equal(f.percpu.hal, &f.host.hal);
     assert_int_equal(f.percpu.id, 0);
     assert_non_null(riscv_percpu_ops.name);
     assert_non_null(riscv_percpu_ops.caps);

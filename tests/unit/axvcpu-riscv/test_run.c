@@ -82,8 +82,8 @@ static AxVCpuExit run(const Step *steps)
 
 static void queue_irq(uint64_t vector)
 {
-    assert_true(f.irq_count < QUEUE_MAX);
-    f.irq_queue[f.irq_count++] = vector;
+    assert_true(f.host.irq_count < QUEUE_MAX);
+    f.host.irq_queue[f.host.irq_count++] = vector;
 }
 
 static void call_spec_version(RISCVGuestRegs *regs)
@@ -236,7 +236,7 @@ static void the_guest_physical_address_is_read_with_guest_page_faults_only(void 
         const Step steps[] = {{cause, 0x1234, NULL}, IRQ};
 
         entry_count = 0;
-        f.irq_count = f.irq_next = 0;
+        f.host.irq_count = f.host.irq_next = 0;
         queue_irq(1);
         rv_sim_clear_log();
         rv_sim.reg[RV_REG_HTVAL] = 0x777;
@@ -259,7 +259,7 @@ static void an_interrupt_of_the_host_ends_the_run(void **state)
     exit = run(steps);
     assert_int_equal(exit.reason, AX_EXIT_EXTERNAL_INTERRUPT);
     assert_int_equal(exit.interrupt.vector, 33);
-    assert_int_equal(f.handled_count, 0); // the host calls its handler itself
+    assert_int_equal(f.host.handled_count, 0); // the host calls its handler itself
     assert_host_is_back();
 }
 
@@ -417,7 +417,7 @@ static void without_sstc_the_host_keeps_the_time(void **state)
     rv_sim.guest = run_script;
     riscv_timer_set(&f.vcpu, rv_sim.reg[RV_REG_TIME] + 1000);
     run(steps);
-    assert_int_equal(f.deadline, 100000); // ns: 1000 ticks of 10 MHz
+    assert_int_equal(f.host.deadline, 100000); // ns: 1000 ticks of 10 MHz
 }
 
 static void a_run_moves_no_fp(void **state)

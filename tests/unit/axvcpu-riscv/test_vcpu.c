@@ -19,7 +19,7 @@ static int stop(void **state)
 
 static void the_counters_speed_must_be_known(void **state)
 {
-    const AxArchVCpuEnv env = {.hal = &f.hal, .events = &f.events, .stats = &f.stats};
+    const AxArchVCpuEnv env = {.hal = &f.host.hal, .events = &f.events, .stats = &f.stats};
     const RISCVVCpuCreateConfig unknown = {.hart_id = 1};
     const RISCVVCpuCreateConfig slow = {.hart_id = 1, .timebase_hz = 1};
     static RISCVVCpu vcpu;
