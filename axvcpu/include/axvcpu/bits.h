@@ -21,17 +21,15 @@ static inline uint64_t ax_put(uint64_t field, uint64_t mask)
 
 /*
  * Number of the lowest bit set in `bits`, which is not 0. Not the compiler's builtin: where the
- * architecture has no such instruction, that is a call into a library that nobody links.
+ * architecture has no such instruction, that is a call into a library that nobody links. Instead the
+ * lowest bit shifts a de Bruijn sequence, whose 64 windows of 6 bits differ.
  */
 static inline uint32_t ax_lowest_bit(uint64_t bits)
 {
-    uint32_t number = 0;
+    static const uint8_t numbers[64] = {
+        0,  1,  2,  7,  3,  13, 8,  19, 4,  25, 14, 28, 9,  34, 20, 40, 5,  17, 26, 38, 15, 46,
+        29, 48, 10, 31, 35, 54, 21, 50, 41, 57, 63, 6,  12, 18, 24, 27, 33, 39, 16, 37, 45, 47,
+        30, 53, 49, 56, 62, 11, 23, 32, 36, 44, 52, 55, 61, 22, 43, 51, 60, 42, 59, 58};
 
-    for (uint32_t half = 32; half != 0; half /= 2) {
-        if ((bits & (UINT64_MAX >> (64 - half))) == 0) {
-            bits >>= half;
-            number += half;
-        }
-    }
-    return number;
+    return numbers[((bits & -bits) * UINT64_C(0x0218a392cd3d5dbf)) >> 58];
 }
