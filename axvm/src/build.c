@@ -69,7 +69,8 @@ AxError axvm_plan(AxVM *vm, const char **why)
 
     *image = (AxImageInfo){.format = AX_IMAGE_RAW, .load_align = AX_PAGE_SIZE};
     if (vm->config.kernel.size != 0) {
-        error = axvm_image_probe(vm->config.image_format, &vm->config.kernel, image, why);
+        error = axvm_image_probe(vm->machine->images, vm->config.image_format, &vm->config.kernel,
+                                 image, why);
     }
     if (error == AX_OK) {
         error = check_image(vm, why);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What kind of image a blob is, by a table of formats; each format has a file of its own. */
+/* What kind of image a blob is, by a list of readers; each format has a file of its own. */
 #include "image_format.h"
 
 #include "why.h"
@@ -19,34 +19,22 @@ static bool is_raw(const AxBlob *image)
     return true;
 }
 
-// In the order in which AUTO tries them: raw takes everything.
-static const struct {
-    AxImageFormat format;
-    bool (*matches)(const AxBlob *image);
-    AxError (*probe)(const AxBlob *image, AxImageInfo *info, const char **why);
-} formats[] = {
-    {AX_IMAGE_LINUX_ARM64, axvm_linux_arm64_matches, axvm_linux_arm64_probe},
-    {AX_IMAGE_LINUX_RISCV64, axvm_linux_riscv64_matches, axvm_linux_riscv64_probe},
-    {AX_IMAGE_BZIMAGE, axvm_bzimage_matches, axvm_bzimage_probe},
-    // Before ELF: some of them are.
-    {AX_IMAGE_MULTIBOOT, axvm_multiboot_matches, axvm_multiboot_probe},
-    {AX_IMAGE_ELF, axvm_elf_matches, axvm_elf_probe},
-    {AX_IMAGE_RAW, is_raw, probe_raw},
-};
+const AxImageReader axvm_image_raw = {
+    .format = AX_IMAGE_RAW, .matches = is_raw, .probe = probe_raw};
 
-AxError axvm_image_probe(AxImageFormat format, const AxBlob *image, AxImageInfo *info,
-                         const char **why)
+AxError axvm_image_probe(const AxImageReader *const *readers, AxImageFormat format,
+                         const AxBlob *image, AxImageInfo *info, const char **why)
 {
     if (image == NULL || info == NULL || image->data == NULL || image->size == 0) {
         return axvm_because(why, AX_EFORMAT, "kernel: the image is empty");
     }
-    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-        const bool wanted = format == AX_IMAGE_AUTO ? formats[i].matches(image)
-                                                    : format == formats[i].format;
+    for (; *readers != NULL; readers++) {
+        const bool wanted = format == AX_IMAGE_AUTO ? (*readers)->matches(image)
+                                                    : format == (*readers)->format;
 
         if (wanted) {
-            return formats[i].probe(image, info, why);
+            return (*readers)->probe(image, info, why);
         }
     }
-    return axvm_because(why, AX_ENOTSUP, "kernel: the image format is not known");
+    return axvm_because(why, AX_ENOTSUP, "kernel: no image format of this machine");
 }

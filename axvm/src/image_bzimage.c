@@ -30,7 +30,7 @@ static LinuxSetupHeader header_of(const AxBlob *image)
     return header;
 }
 
-bool axvm_bzimage_matches(const AxBlob *image)
+static bool matches(const AxBlob *image)
 {
     uint32_t magic;
 
@@ -148,12 +148,12 @@ static void place(const LinuxSetupHeader *header, AxImageInfo *info)
     }
 }
 
-AxError axvm_bzimage_probe(const AxBlob *image, AxImageInfo *info, const char **why)
+static AxError probe(const AxBlob *image, AxImageInfo *info, const char **why)
 {
     LinuxSetupHeader header;
     AxError error;
 
-    if (!axvm_bzimage_matches(image)) {
+    if (!matches(image)) {
         return axvm_because(why, AX_EFORMAT,
                             "kernel: no Linux bzImage (too short, or wrong magic number)");
     }
@@ -179,3 +179,6 @@ AxError axvm_bzimage_probe(const AxBlob *image, AxImageInfo *info, const char **
     info->segments[0].file_offset = setup_size(&header);
     return AX_OK;
 }
+
+const AxImageReader axvm_image_bzimage = {
+    .format = AX_IMAGE_BZIMAGE, .matches = matches, .probe = probe};

@@ -107,7 +107,7 @@ typedef struct Elf {
 
 // ---- the header ----
 
-bool axvm_elf_matches(const AxBlob *image)
+static bool matches(const AxBlob *image)
 {
     static const uint8_t magic[] = {0x7f, 'E', 'L', 'F'};
 
@@ -118,7 +118,7 @@ static AxError check_ident(const AxBlob *image, const char **why)
 {
     const uint8_t *ident = image->data;
 
-    if (!axvm_elf_matches(image)) {
+    if (!matches(image)) {
         return axvm_because(why, AX_EFORMAT, "kernel: no ELF file (wrong magic number)");
     }
     if (image->size < sizeof(Elf64Header)) {
@@ -427,10 +427,12 @@ static AxError choose_protocol(const Elf *elf, AxImageInfo *info, const char **w
     return AX_OK;
 }
 
-AxError axvm_elf_probe(const AxBlob *image, AxImageInfo *info, const char **why)
+static AxError probe(const AxBlob *image, AxImageInfo *info, const char **why)
 {
     Elf elf;
     const AxError error = read_elf(image, &elf, info, why);
 
     return error == AX_OK ? choose_protocol(&elf, info, why) : error;
 }
+
+const AxImageReader axvm_image_elf = {.format = AX_IMAGE_ELF, .matches = matches, .probe = probe};

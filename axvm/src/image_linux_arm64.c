@@ -40,7 +40,7 @@ static LinuxArm64Header header_of(const AxBlob *image)
     return header;
 }
 
-bool axvm_linux_arm64_matches(const AxBlob *image)
+static bool matches(const AxBlob *image)
 {
     return image->size >= sizeof(LinuxArm64Header) && header_of(image).magic == MAGIC;
 }
@@ -73,7 +73,7 @@ static AxError check_sizes(const LinuxArm64Header *header, const char **why)
     return AX_OK;
 }
 
-AxError axvm_linux_arm64_probe(const AxBlob *image, AxImageInfo *info, const char **why)
+static AxError probe(const AxBlob *image, AxImageInfo *info, const char **why)
 {
     LinuxArm64Header header;
     AxError error;
@@ -81,7 +81,7 @@ AxError axvm_linux_arm64_probe(const AxBlob *image, AxImageInfo *info, const cha
     if (image->size < sizeof(header)) {
         return axvm_because(why, AX_EFORMAT, "kernel: too short for the header of an Image");
     }
-    if (!axvm_linux_arm64_matches(image)) {
+    if (!matches(image)) {
         return axvm_because(why, AX_EFORMAT, "kernel: no Linux arm64 Image (wrong magic number)");
     }
     header = header_of(image);
@@ -102,3 +102,6 @@ AxError axvm_linux_arm64_probe(const AxBlob *image, AxImageInfo *info, const cha
     axvm_image_is_one_piece(info, image->size);
     return AX_OK;
 }
+
+const AxImageReader axvm_image_linux_arm64 = {
+    .format = AX_IMAGE_LINUX_ARM64, .matches = matches, .probe = probe};

@@ -39,7 +39,7 @@ static LinuxRiscv64Header header_of(const AxBlob *image)
     return header;
 }
 
-bool axvm_linux_riscv64_matches(const AxBlob *image)
+static bool matches(const AxBlob *image)
 {
     return image->size >= sizeof(LinuxRiscv64Header) && header_of(image).magic2 == MAGIC2;
 }
@@ -66,7 +66,7 @@ static AxError check_sizes(const LinuxRiscv64Header *header, const char **why)
     return AX_OK;
 }
 
-AxError axvm_linux_riscv64_probe(const AxBlob *image, AxImageInfo *info, const char **why)
+static AxError probe(const AxBlob *image, AxImageInfo *info, const char **why)
 {
     LinuxRiscv64Header header;
     AxError error;
@@ -74,7 +74,7 @@ AxError axvm_linux_riscv64_probe(const AxBlob *image, AxImageInfo *info, const c
     if (image->size < sizeof(header)) {
         return axvm_because(why, AX_EFORMAT, "kernel: too short for the header of an Image");
     }
-    if (!axvm_linux_riscv64_matches(image)) {
+    if (!matches(image)) {
         return axvm_because(why, AX_EFORMAT, "kernel: no Linux riscv64 Image (wrong magic number)");
     }
     header = header_of(image);
@@ -95,3 +95,6 @@ AxError axvm_linux_riscv64_probe(const AxBlob *image, AxImageInfo *info, const c
     axvm_image_is_one_piece(info, image->size);
     return AX_OK;
 }
+
+const AxImageReader axvm_image_linux_riscv64 = {
+    .format = AX_IMAGE_LINUX_RISCV64, .matches = matches, .probe = probe};

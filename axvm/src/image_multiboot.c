@@ -49,7 +49,7 @@ static bool find_header(const AxBlob *image, MultibootHeader *header, uint64_t *
     return false;
 }
 
-bool axvm_multiboot_matches(const AxBlob *image)
+static bool matches(const AxBlob *image)
 {
     MultibootHeader header;
     uint64_t offset;
@@ -146,7 +146,7 @@ static AxError read_elf(const AxBlob *image, AxImageInfo *info, const char **why
                : axvm_because(why, AX_EFORMAT, "kernel: Multiboot image that is not for x86");
 }
 
-AxError axvm_multiboot_probe(const AxBlob *image, AxImageInfo *info, const char **why)
+static AxError probe(const AxBlob *image, AxImageInfo *info, const char **why)
 {
     MultibootHeader header;
     uint64_t offset;
@@ -168,3 +168,6 @@ AxError axvm_multiboot_probe(const AxBlob *image, AxImageInfo *info, const char 
     info->limit = LIMIT_32;
     return AX_OK;
 }
+
+const AxImageReader axvm_image_multiboot = {
+    .format = AX_IMAGE_MULTIBOOT, .matches = matches, .probe = probe};

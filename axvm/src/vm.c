@@ -34,11 +34,11 @@ const char *axvm_stop_name(AxVMStopReason reason)
 static bool machine_is_complete(const AxMachineOps *machine)
 {
     return machine != NULL && machine->name != NULL && machine->state_size != 0 &&
-           machine->defaults != NULL && machine->init != NULL && machine->reset != NULL &&
-           machine->describe != NULL && machine->start != NULL && machine->vcpu_reset != NULL &&
-           machine->send_ipi != NULL && machine->interrupt_end != NULL &&
-           machine->interrupt_acknowledge != NULL && machine->poll != NULL &&
-           machine->console_input != NULL && machine->console_take != NULL;
+           machine->images != NULL && machine->defaults != NULL && machine->init != NULL &&
+           machine->reset != NULL && machine->describe != NULL && machine->start != NULL &&
+           machine->vcpu_reset != NULL && machine->send_ipi != NULL &&
+           machine->interrupt_end != NULL && machine->interrupt_acknowledge != NULL &&
+           machine->poll != NULL && machine->console_input != NULL && machine->console_take != NULL;
 }
 
 static AxError check_params(const AxVMParams *params, const char **why)

@@ -128,8 +128,8 @@ static void try_vm(const AxBundle *bundle, uint32_t index)
     }
     require_inside(&config.kernel, bundle->data, bundle->size);
     require_inside(&config.ramdisk, bundle->data, bundle->size);
-    if (config.kernel.size != 0 &&
-        axvm_image_probe(config.image_format, &config.kernel, &info, &why) != AX_OK) {
+    if (config.kernel.size != 0 && axvm_image_probe(axvm_image_all, config.image_format,
+                                                    &config.kernel, &info, &why) != AX_OK) {
         return;
     }
     require(axvm_boot_layout(&config, &info, &layout, &why) == AX_OK || why != NULL);

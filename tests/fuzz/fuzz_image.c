@@ -117,7 +117,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(kernel, data + sizeof(head), size);
     describe(&config, &head, kernel, size);
     if (axvm_config_check(&config, NULL) == AX_OK &&
-        axvm_image_probe(config.image_format, &config.kernel, &info, &why) == AX_OK) {
+        axvm_image_probe(axvm_image_all, config.image_format, &config.kernel, &info, &why) ==
+            AX_OK) {
         check_segments(&info, size);
         if (axvm_boot_layout(&config, &info, &layout, &why) == AX_OK) {
             check(&config, &info, &layout);

@@ -105,7 +105,8 @@ static void try_image(const uint8_t *file)
     vm.config.memory[0] = (AxVMMemory){ax_gpa(0), UINT64_C(0xc0000000), AX_MAP_RIGHTS,
                                        AX_MAP_TYPE_ALLOC};
     vm.config.memory_count = 1;
-    if (axvm_image_probe(AX_IMAGE_AUTO, &vm.config.kernel, &vm.image, &why) != AX_OK ||
+    if (axvm_image_probe(axvm_image_all, AX_IMAGE_AUTO, &vm.config.kernel, &vm.image, &why) !=
+            AX_OK ||
         axvm_boot_layout(&vm.config, &vm.image, &vm.layout, &why) != AX_OK) {
         require(why != NULL);
         return;

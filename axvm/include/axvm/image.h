@@ -51,13 +51,31 @@ typedef struct AxImageInfo {
     AxImageSegment segments[AX_IMAGE_SEGMENTS_MAX]; /* inside the file, disjoint in memory */
 } AxImageInfo;
 
+/* Reads the images of one format; the blob is not empty. `probe` as axvm_image_probe. */
+typedef struct AxImageReader {
+    AxImageFormat format;
+    bool (*matches)(const AxBlob *image); /* it has the magic of the format */
+    AxError (*probe)(const AxBlob *image, AxImageInfo *info, const char **why);
+} AxImageReader;
+
+extern const AxImageReader axvm_image_linux_arm64;
+extern const AxImageReader axvm_image_linux_riscv64;
+extern const AxImageReader axvm_image_bzimage;
+extern const AxImageReader axvm_image_multiboot; /* in a list before ELF: some of them are */
+extern const AxImageReader axvm_image_elf;
+extern const AxImageReader axvm_image_raw; /* last: it takes everything */
+
+/* All of them, in this order, then NULL. */
+extern const AxImageReader *const axvm_image_all[];
+
 /*
- * AX_EFORMAT with a sentence in *why: too short, wrong magic, big-endian, wrong page size, sizes
- * that do not fit; AX_EOVERLAP: segments overlap. AX_IMAGE_RAW accepts anything but an empty blob.
- * AUTO: raw when no magic fits. Whether the architecture is the machine's is for the caller to see.
+ * `readers` ends with NULL; AUTO takes the first one that matches. AX_EFORMAT with a sentence in
+ * *why: too short, wrong magic, big-endian, wrong page size, sizes that do not fit; AX_EOVERLAP:
+ * segments overlap; AX_ENOTSUP: nobody reads `format`. AX_IMAGE_RAW accepts anything but an empty
+ * blob. Whether the architecture is the machine's is for the caller to see.
  */
-AX_MUST_CHECK AxError axvm_image_probe(AxImageFormat format, const AxBlob *image, AxImageInfo *info,
-                                       const char **why);
+AX_MUST_CHECK AxError axvm_image_probe(const AxImageReader *const *readers, AxImageFormat format,
+                                       const AxBlob *image, AxImageInfo *info, const char **why);
 
 /* Where the parts of a VM's boot image lie; none overlap, all inside one RAM region. */
 typedef struct AxBootLayout {

@@ -48,8 +48,9 @@ typedef struct AxMachineOps {
     const char *name;
     size_t state_size;
     uint8_t gpa_bits;
-    uint16_t image_machine; /* AxImageMachine: images of others are refused */
-    uint64_t raw_offset;    /* where a raw image goes that does not say it, from the start of RAM */
+    const AxImageReader *const *images; /* the formats it takes, as for axvm_image_probe */
+    uint16_t image_machine;             /* AxImageMachine: images of others are refused */
+    uint64_t raw_offset; /* where a raw image goes that does not say it, from the start of RAM */
     /* Default RAM base and device list, written into a config that leaves them out. */
     void (*defaults)(AxVMConfig *config);
     /* Builds the devices of config->devices onto vm's buses. *why gets a sentence on an error. */

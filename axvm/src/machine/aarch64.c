@@ -195,10 +195,14 @@ static bool console_take(void *state, uint8_t *byte)
     return false;
 }
 
+static const AxImageReader *const images[] = {&axvm_image_linux_arm64, &axvm_image_elf,
+                                              &axvm_image_raw, NULL};
+
 const AxMachineOps axvm_machine_aarch64 = {
     .name = "aarch64-virt",
     .state_size = sizeof(Board),
     .gpa_bits = GPA_BITS,
+    .images = images,
     .image_machine = AX_MACHINE_AARCH64,
     .defaults = defaults,
     .init = init,

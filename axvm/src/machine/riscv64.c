@@ -227,10 +227,14 @@ static bool console_take(void *state, uint8_t *byte)
     return axvm_ns16550a_take(&board->uart, byte);
 }
 
+static const AxImageReader *const images[] = {&axvm_image_linux_riscv64, &axvm_image_elf,
+                                              &axvm_image_raw, NULL};
+
 const AxMachineOps axvm_machine_riscv64 = {
     .name = "riscv64-virt",
     .state_size = sizeof(Board),
     .gpa_bits = GPA_BITS,
+    .images = images,
     .image_machine = AX_MACHINE_RISCV,
     .raw_offset = RAW_OFFSET,
     .defaults = defaults,

@@ -452,10 +452,14 @@ static bool console_take(void *state, uint8_t *byte)
     return axvm_ns16550a_take(&board->uart, byte);
 }
 
+static const AxImageReader *const images[] = {&axvm_image_bzimage, &axvm_image_multiboot,
+                                              &axvm_image_elf, &axvm_image_raw, NULL};
+
 const AxMachineOps axvm_machine_x86_64 = {
     .name = "x86_64-pc",
     .state_size = sizeof(Board),
     .gpa_bits = GPA_BITS,
+    .images = images,
     .image_machine = AX_MACHINE_X86_64,
     .raw_offset = RAW_OFFSET,
     .defaults = defaults,

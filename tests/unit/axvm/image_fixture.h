@@ -31,7 +31,7 @@ static inline AxError probe(AxImageFormat format)
     why = NULL;
     memset(&info, 0xff, sizeof(info));
 
-    const AxError error = axvm_image_probe(format, &image, &info, &why);
+    const AxError error = axvm_image_probe(axvm_image_all, format, &image, &info, &why);
 
     assert_int_equal(error == AX_OK, why == NULL);
     return error;

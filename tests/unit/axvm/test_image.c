@@ -35,7 +35,7 @@ static AxBlob good_image(void)
 static AxError probe(AxImageFormat format, AxBlob image, AxImageInfo *info)
 {
     const char *why = NULL;
-    const AxError error = axvm_image_probe(format, &image, info, &why);
+    const AxError error = axvm_image_probe(axvm_image_all, format, &image, info, &why);
 
     assert_int_equal(error == AX_OK, why == NULL);
     return error;
@@ -230,7 +230,7 @@ static void short_files_are_raw_or_refused(void **state)
     }
     assert_error(probe(AX_IMAGE_RAW, (AxBlob){NULL, 8}, &info), AX_EFORMAT);
     assert_error(probe(AX_IMAGE_FORMAT_COUNT, good_image(), &info), AX_ENOTSUP);
-    assert_error(axvm_image_probe(AX_IMAGE_RAW, NULL, &info, NULL), AX_EFORMAT);
+    assert_error(axvm_image_probe(axvm_image_all, AX_IMAGE_RAW, NULL, &info, NULL), AX_EFORMAT);
 }
 
 // ---- layout ----
@@ -495,6 +495,21 @@ static void spans_do_not_wrap(void **state)
 
 #define LAYOUT(test) cmocka_unit_test_setup(test, setup)
 
+static void a_machine_reads_its_own_formats_only(void **state)
+{
+    static const AxImageReader *const readers[] = {&axvm_image_linux_riscv64, &axvm_image_elf,
+                                                   NULL};
+    static const AxImageReader *const with_raw[] = {&axvm_image_elf, &axvm_image_raw, NULL};
+    const AxBlob image = good_image();
+
+    (void)state;
+    assert_error(axvm_image_probe(readers, AX_IMAGE_LINUX_ARM64, &image, &info, &why), AX_ENOTSUP);
+    assert_string_equal(why, "kernel: no image format of this machine");
+    assert_error(axvm_image_probe(readers, AX_IMAGE_AUTO, &image, &info, &why), AX_ENOTSUP);
+    assert_error(axvm_image_probe(with_raw, AX_IMAGE_AUTO, &image, &info, &why), AX_OK);
+    assert_int_equal(info.format, AX_IMAGE_RAW);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -519,6 +534,7 @@ int main(void)
         LAYOUT(without_a_kernel_the_entry_point_tells_the_region),
         LAYOUT(every_layout_that_is_made_is_sound),
         cmocka_unit_test(spans_do_not_wrap),
+        cmocka_unit_test(a_machine_reads_its_own_formats_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

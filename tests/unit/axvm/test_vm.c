@@ -27,6 +27,7 @@ static void incomplete_parameters_are_refused(void **state)
     assert_error(axvm_create(&fx.vm, &fx.params, NULL), AX_EINVAL)
     WITHOUT(name);
     WITHOUT(state_size);
+    WITHOUT(images);
     WITHOUT(defaults);
     WITHOUT(init);
     WITHOUT(reset);

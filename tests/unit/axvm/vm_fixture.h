@@ -224,6 +224,7 @@ static const AxMachineOps test_machine = {
     .name = "test",
     .state_size = sizeof(TestMachine),
     .gpa_bits = 40,
+    .images = axvm_image_all,
     .image_machine = AX_MACHINE_AARCH64,
     .defaults = machine_defaults,
     .init = machine_init,
