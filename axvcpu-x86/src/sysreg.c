@@ -212,6 +212,34 @@ static X86Next handle_write(X86VCpu *vcpu, const Msr *msr, uint32_t number)
     return X86_RESUME;
 }
 
+// What may be set in the APIC's registers as MSRs, where reserved bits are #GP (SDM volume 3,
+// 11.12.1.3). Those that the processor sets in the LVT and in ICR are not reserved.
+static const struct {
+    uint16_t first;
+    uint16_t last;
+    uint64_t bits;
+} x2apic_bits[] = {
+    {0x080, 0x080, 0xff},                         // TPR
+    {0x0b0, 0x0b0, 0},                            // EOI
+    {0x0f0, 0x0f0, 0x1ff},                        // SVR
+    {0x280, 0x280, 0},                            // ESR
+    {0x300, 0x300, UINT64_C(0xffffffff000cdfff)}, // ICR
+    {0x320, 0x370, 0x757ff},                      // LVT
+    {0x380, 0x380, UINT32_MAX},                   // initial count of the timer
+    {0x3e0, 0x3e0, 0xb},                          // its divider
+    {0x3f0, 0x3f0, 0xff},                         // SELF IPI
+};
+
+static bool x2apic_may_write(uint32_t offset, uint64_t value)
+{
+    for (size_t i = 0; i < sizeof(x2apic_bits) / sizeof(x2apic_bits[0]); i++) {
+        if (offset >= x2apic_bits[i].first && offset <= x2apic_bits[i].last) {
+            return (value & ~x2apic_bits[i].bits) == 0;
+        }
+    }
+    return false;
+}
+
 // ICR (830) is one register of 64 bits here; what was its upper half (310) is not there.
 static X86Next handle_x2apic(X86VCpu *vcpu, uint32_t number, AxVCpuExit *exit)
 {
@@ -227,7 +255,8 @@ static X86Next handle_x2apic(X86VCpu *vcpu, uint32_t number, AxVCpuExit *exit)
             return refuse(vcpu);
         }
         x86_set_edx_eax(vcpu, value);
-    } else if (!x86_lapic_write(vcpu, offset, x86_edx_eax(vcpu), exit, &next)) {
+    } else if (!x2apic_may_write(offset, x86_edx_eax(vcpu)) ||
+               !x86_lapic_write(vcpu, offset, x86_edx_eax(vcpu), exit, &next)) {
         return refuse(vcpu);
     }
     x86_advance(vcpu, vcpu->exit.length);

@@ -220,6 +220,36 @@ static void msrs_that_would_fail_an_entry_are_refused(void **state)
     }
 }
 
+static void reserved_bits_of_x2apic_registers_are_gp(void **state)
+{
+    static const struct {
+        uint32_t number;
+        uint64_t good;
+        uint64_t bad;
+    } cases[] = {
+        {0x808, 0xff, 0x100},                          // TPR
+        {0x80b, 0, 1},                                 // EOI
+        {0x80f, 0x1ff, 0x200},                         // SVR
+        {0x828, 0, 1},                                 // ESR
+        {0x830, UINT64_C(0xffffffff000c0045), 0x2045}, // ICR
+        {0x832, 0x700ff, 0x800ff},                     // LVT of the timer
+        {0x837, 0x100ff, X86_BIT(32)},                 // LVT of errors
+        {0x838, UINT32_MAX, X86_BIT(32)},              // initial count
+        {0x83e, 0xb, 4},                               // divider
+    };
+
+    (void)state;
+    protected_mode();
+    assert_true(x86_set_apic_base(&f.vcpu, f.vcpu.lapic.base | 0x400));
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        write_msr(cases[i].number, cases[i].good);
+        assert_int_not_equal(f.vcpu.regs.rip, ENTRY);
+        f.vcpu.event.valid = false;
+        write_msr(cases[i].number, cases[i].bad);
+        assert_raised(VECTOR_GP, true);
+    }
+}
+
 static void an_msr_that_nobody_has_is_the_hosts_to_refuse(void **state)
 {
     (void)state;
@@ -501,6 +531,7 @@ int main(void)
         ON_SVM(a_failure_of_32_bits_has_a_reason_or_is_gp),
         ON_BOTH(halt_waits_only_for_who_takes_interrupts),
         ON_BOTH(msrs_that_would_fail_an_entry_are_refused),
+        ON_BOTH(reserved_bits_of_x2apic_registers_are_gp),
         ON_BOTH(an_msr_that_nobody_has_is_the_hosts_to_refuse),
         ON_BOTH(mmio_moves_have_width_register_and_sign),
         ON_BOTH(what_reads_and_writes_leaves_twice),
