@@ -171,6 +171,8 @@ extern volatile GuestFault guest_fault;
 // of interrupt.
 typedef void (*GuestIrqHandler)(uint8_t vector);
 void guest_irq_handler(GuestIrqHandler handler);
+// Where the last one came.
+extern volatile uint64_t guest_irq_rip;
 
 // The gate of `vector` in the IDT that all CPUs share: its stack of the TSS (0: none), and whether
 // it is there. The stacks are GUEST_IST_*.

@@ -50,6 +50,7 @@ void guest_trap(Frame *frame);
 
 volatile uint64_t guest_resume;
 volatile GuestFault guest_fault;
+volatile uint64_t guest_irq_rip;
 static GuestIrqHandler irq_handler;
 static Gate idt[256] __attribute__((aligned(16)));
 static Cpu cpus[GUEST_CPUS];
@@ -130,6 +131,7 @@ void guest_trap(Frame *frame)
     const bool is_irq = frame->vector >= IRQ_FIRST || frame->vector == VECTOR_NMI;
 
     if (is_irq && irq_handler != NULL) {
+        guest_irq_rip = frame->rip;
         irq_handler((uint8_t)frame->vector);
     } else if (cpu->context != NULL) {
         end_context(cpu->context, frame);

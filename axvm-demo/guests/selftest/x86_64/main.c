@@ -11,6 +11,7 @@ void guest_main(void)
     test_load_store();
     test_memory();
     test_exceptions();
+    test_interrupts();
     test_timers();
     test_smp();
 }

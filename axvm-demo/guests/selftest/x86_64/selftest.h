@@ -15,5 +15,6 @@ void test_ports(void);
 void test_load_store(void);
 void test_memory(void);
 void test_exceptions(void);
+void test_interrupts(void);
 void test_timers(void);
 void test_smp(void);
