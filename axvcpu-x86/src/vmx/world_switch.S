@@ -43,15 +43,15 @@ FUNC(vmx_world_switch)
     push %rbp
     push %rdi
     cmp %rsp, X86_REGS_HOST_RSP(%rdi)
-    jne set_host_rsp
-host_rsp_is_set:
+    jne 3f
+1:
     cmpb $0, X86_REGS_LAUNCHED(%rdi)
     guest_registers guest_load
     guest_load rdi, 7
-    je launch
+    je 2f
     vmresume
     jmp vmx_world_exit
-launch:
+2:
     vmlaunch
 .globl vmx_world_exit
 .hidden vmx_world_exit
@@ -63,12 +63,11 @@ vmx_world_exit:
     pop %rax
     pop %rbp
     ret
-// The stack is another than at the last entry.
-set_host_rsp:
+3: // the stack is another than at the last entry
     mov %rsp, X86_REGS_HOST_RSP(%rdi)
     mov $X86_VMCS_HOST_RSP, %eax
     vmwrite %rsp, %rax
-    jmp host_rsp_is_set
+    jmp 1b
 END(vmx_world_switch)
 
 .section .note.GNU-stack, "", %progbits
