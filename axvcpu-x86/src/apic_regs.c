@@ -137,6 +137,7 @@ AxError x86_apic_set(X86VCpu *vcpu, uint32_t n, uint64_t value)
 {
     const Place *place = &places[n];
 
+    vcpu->lapic.changed = true;
     switch (n) {
     case X86_APIC_TPR: return set_tpr(vcpu, value);
     case X86_APIC_NMI: return set_nmi(vcpu, value);

@@ -272,6 +272,7 @@ static const ExitCause causes[X86_EXIT_KIND_COUNT] = {
     [X86_EXIT_UNDEFINED] = {handle_undefined, AX_EXIT_EXCEPTION},
     [X86_EXIT_TASK_SWITCH] = {handle_task_switch, AX_EXIT_UNHANDLED},
     [X86_EXIT_CONTROL] = {x86_handle_control, AX_EXIT_SYSREG_WRITE},
+    [X86_EXIT_APIC_EOI] = {x86_handle_eoi, AX_EXIT_INTERRUPT_END},
 };
 
 X86Next x86_handle(X86VCpu *vcpu, AxVCpuExit *exit)

@@ -102,6 +102,7 @@ bool x86_set_apic_base(X86VCpu *vcpu, uint64_t value)
         return false;
     }
     vcpu->lapic.base = value;
+    vcpu->lapic.changed = true;
     return true;
 }
 
@@ -150,7 +151,7 @@ static uint8_t ppr(const X86VCpu *vcpu)
     return task >> 4 >= service >> 4 ? task : service & 0xf0;
 }
 
-static bool is_running(const X86VCpu *vcpu)
+bool x86_lapic_is_running(const X86VCpu *vcpu)
 {
     return x86_lapic_is_enabled(vcpu) && (vcpu->lapic.svr & SVR_ENABLE) != 0;
 }
@@ -160,7 +161,7 @@ static uint8_t candidate(const X86VCpu *vcpu)
 {
     const uint8_t vector = highest(vcpu->lapic.irr);
 
-    return is_running(vcpu) && vector >> 4 > highest(vcpu->lapic.isr) >> 4 ? vector : 0;
+    return x86_lapic_is_running(vcpu) && vector >> 4 > highest(vcpu->lapic.isr) >> 4 ? vector : 0;
 }
 
 static bool is_above_ppr(const X86VCpu *vcpu, uint8_t vector)
@@ -175,6 +176,7 @@ void x86_lapic_raise(X86VCpu *vcpu, uint8_t vector)
     if (vector >= X86_IRQ_FIRST) {
         put_bit(vcpu->lapic.irr, vector, true);
         put_bit(vcpu->lapic.tmr, vector, false);
+        vcpu->lapic.changed = true;
     }
 }
 
@@ -183,6 +185,7 @@ static void raise_level(X86VCpu *vcpu, uint8_t vector)
     if (vector >= X86_IRQ_FIRST && !get_bit(vcpu->lapic.isr, vector)) {
         put_bit(vcpu->lapic.irr, vector, true);
         put_bit(vcpu->lapic.tmr, vector, true);
+        vcpu->lapic.changed = true;
     }
 }
 
@@ -195,6 +198,7 @@ static void take_requests(X86VCpu *vcpu, uint32_t word)
     (void)axvcpu_events_take_requests(events, AX_IRQ_CLEAR_ACTIVE, word);
     for (; clear != 0 && 64 * word <= X86_IRQ_LAST; clear &= clear - 1) {
         put_bit(vcpu->lapic.irr, (uint8_t)(64 * word + ax_lowest_bit(clear)), false);
+        vcpu->lapic.changed = true;
     }
 }
 
@@ -243,6 +247,7 @@ static void deliver(X86VCpu *vcpu, uint8_t vector)
 {
     put_bit(vcpu->lapic.irr, vector, false);
     put_bit(vcpu->lapic.isr, vector, true);
+    vcpu->lapic.changed = true;
     vcpu->lapic.extint_in_flight = false;
     vcpu->event = (X86Event){.valid = true, .vector = vector, .type = X86_EVENT_INTERRUPT};
 }
@@ -408,6 +413,7 @@ void x86_interrupt_put_back(X86VCpu *vcpu, const X86Event *event)
     } else if (event->type == X86_EVENT_INTERRUPT) {
         put_bit(vcpu->lapic.isr, event->vector, false);
         put_bit(vcpu->lapic.irr, event->vector, true);
+        vcpu->lapic.changed = true;
     }
 }
 
@@ -702,6 +708,14 @@ bool x86_lapic_read(X86VCpu *vcpu, uint32_t offset, uint64_t *value)
     }
 }
 
+// The line may still be high.
+static X86Next end_of_level(X86VCpu *vcpu, uint8_t vector, AxVCpuExit *exit)
+{
+    vcpu->lapic.look_again = true;
+    *exit = (AxVCpuExit){.reason = AX_EXIT_INTERRUPT_END, .interrupt = {.vector = vector}};
+    return X86_LEAVE;
+}
+
 static X86Next end_of_interrupt(X86VCpu *vcpu, AxVCpuExit *exit)
 {
     X86Lapic *lapic = &vcpu->lapic;
@@ -711,12 +725,12 @@ static X86Next end_of_interrupt(X86VCpu *vcpu, AxVCpuExit *exit)
         return X86_RESUME;
     }
     put_bit(lapic->isr, vector, false);
-    if (!get_bit(lapic->tmr, vector)) {
-        return X86_RESUME;
-    }
-    lapic->look_again = true; // the line may still be high
-    *exit = (AxVCpuExit){.reason = AX_EXIT_INTERRUPT_END, .interrupt = {.vector = vector}};
-    return X86_LEAVE;
+    return get_bit(lapic->tmr, vector) ? end_of_level(vcpu, vector, exit) : X86_RESUME;
+}
+
+X86Next x86_handle_eoi(X86VCpu *vcpu, AxVCpuExit *exit)
+{
+    return end_of_level(vcpu, vcpu->exit.eoi.vector, exit);
 }
 
 // Entries stay masked while the APIC is disabled by software.
@@ -810,6 +824,7 @@ bool x86_lapic_write(X86VCpu *vcpu, uint32_t offset, uint64_t value, AxVCpuExit 
 {
     const uint32_t low = (uint32_t)value;
 
+    vcpu->lapic.changed = true;
     switch (offset) {
     case REG_TPR: write_tpr(vcpu, low); return true;
     case REG_EOI: *next = end_of_interrupt(vcpu, exit); return true;

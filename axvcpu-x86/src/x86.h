@@ -196,6 +196,7 @@ void x86_interrupt_exit(X86VCpu *vcpu); // once at the end of run
 void x86_interrupt_put_back(X86VCpu *vcpu, const X86Event *event);
 void x86_lapic_raise(X86VCpu *vcpu, uint8_t vector); // an edge
 void x86_lapic_acknowledged(X86VCpu *vcpu, uint8_t vector);
+X86Next x86_handle_eoi(X86VCpu *vcpu, AxVCpuExit *exit);
 // The first or next of several start-up messages, X86_DUE_STARTUP: fills *exit.
 X86Next x86_lapic_startup(X86VCpu *vcpu, AxVCpuExit *exit);
 void x86_nmi_unblock(X86VCpu *vcpu);
@@ -206,6 +207,7 @@ bool x86_interrupt_wakeup_pending(const X86VCpu *vcpu);
 bool x86_lapic_is_x2apic(const X86VCpu *vcpu);
 uint8_t x86_lapic_tpr(const X86VCpu *vcpu);
 bool x86_lapic_is_enabled(const X86VCpu *vcpu);
+bool x86_lapic_is_running(const X86VCpu *vcpu); // enabled by software, too
 // offset: of the xAPIC page; the register of x2APIC MSR m is (m - 0x800) << 4. False for #GP.
 // A write may leave as SEND_IPI, CPU_UP or INTERRUPT_END: then *next is X86_LEAVE. The caller has
 // advanced RIP.

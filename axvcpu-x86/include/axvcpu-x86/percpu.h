@@ -27,6 +27,7 @@ typedef struct X86Features {
     uint64_t ept_vpid_cap;    /* VMX: IA32_VMX_EPT_VPID_CAP */
     uint8_t preemption_shift; /* VMX: of the timer's rate against the TSC's */
     X86VmxControls controls;
+    bool has_apicv; /* VMX: virtual-interrupt delivery, and x2APIC's registers in a page */
 } X86Features;
 
 /* DR6, and what SYSCALL and SWAPGS use: the VMCS has no fields for them. */

@@ -87,6 +87,7 @@ typedef enum X86ExitKind {
     X86_EXIT_UNDEFINED,   /* an instruction that guests do not have */
     X86_EXIT_TASK_SWITCH, /* VMX; SVM's processors carry them out themselves */
     X86_EXIT_CONTROL,     /* MOV to CR0 or CR4 that changes what is not the guest's own */
+    X86_EXIT_APIC_EOI,    /* of a level interrupt; the processor has done the rest */
     X86_EXIT_KIND_COUNT
 } X86ExitKind;
 
@@ -113,6 +114,9 @@ typedef struct X86Exit {
             uint8_t number;
             uint64_t value;
         } control;
+        struct {
+            uint8_t vector;
+        } eoi;
         struct {
             uint64_t gpa;
             MappingFlags access;
@@ -155,6 +159,7 @@ typedef struct X86Lapic {
     uint32_t isr[8];
     uint32_t irr[8];
     uint32_t tmr[8];
+    bool changed; /* since a vendor that has a copy of the registers took them */
     bool nmi_pending;
     bool nmi_blocked; /* until IRET */
     /* The IRET at iret_rip ends that; single-stepped for an NMI that waits, with DR6 as it was. */

@@ -5,6 +5,9 @@
 
 #define CPUID_1_ECX_VMX X86_BIT(5)
 #define TAG_BITS        16u
+// Used together or not at all.
+#define APICV \
+    (SECONDARY_X2APIC_MODE | SECONDARY_APIC_REGISTERS | SECONDARY_VIRTUAL_INTERRUPT_DELIVERY)
 
 typedef enum Group {
     GROUP_PIN,
@@ -36,6 +39,8 @@ static const struct {
      "this CPU's VMX has no unrestricted guests: real mode does not work"},
     {GROUP_SECONDARY, USE_IF_THERE, SECONDARY_VPID, NULL},
     {GROUP_SECONDARY, USE_IF_THERE, SECONDARY_INVPCID, NULL},
+    {GROUP_SECONDARY, USE_IF_THERE, SECONDARY_APIC_REGISTERS | SECONDARY_VIRTUAL_INTERRUPT_DELIVERY,
+     NULL},
     {GROUP_PIN, USE_ALWAYS, PIN_EXTERNAL_INTERRUPT_EXITING,
      "this CPU's VMX has no exits by interrupts"},
     {GROUP_PIN, USE_ALWAYS, PIN_NMI_EXITING, "this CPU's VMX has no exits by NMIs"},
@@ -128,6 +133,10 @@ void vmx_features(X86Features *out)
         .entry = controls(&allowed, GROUP_ENTRY),
     };
     out->ept_vpid_cap = allowed.ept_vpid_cap;
+    out->has_apicv = (allowed.secondary >> 32 & APICV) == APICV;
+    if (!out->has_apicv) {
+        out->controls.secondary &= ~(uint32_t)APICV;
+    }
     out->has_flush_by_tag = (out->controls.secondary & SECONDARY_VPID) != 0;
     out->cr4 &= allowed.cr4_fixed1;
     out->preemption_shift = (uint8_t)(allowed.misc & VMX_MISC_PREEMPTION_SHIFT);

@@ -8,21 +8,19 @@
 // A guest may have the processor deliver #DB or #AC for ever without an exit; #MC is the host's.
 #define INTERCEPTED_EXCEPTIONS (X86_BIT(VECTOR_DB) | X86_BIT(VECTOR_AC) | X86_BIT(VECTOR_MC))
 
-// Offset in the virtual-APIC page, as in the page of xAPIC.
-#define VIRTUAL_TPR 0x80u
-
 // Host selectors must have RPL 0 and be of the GDT.
 #define SELECTOR_BITS UINT64_C(0xfff8)
 
 // ---- this processor ----
 
 // Bitmaps of a bit per MSR: read low, read high, write low, write high.
-static void pass_msr(uint8_t *bitmap, uint32_t msr)
+void vmx_pass_msr(uint8_t *bitmap, uint32_t msr, bool read, bool write)
 {
     const uint32_t bit = (msr >= UINT32_C(0xc0000000) ? 0x2000 : 0) + (msr & 0x1fff);
+    const uint8_t mask = (uint8_t)(1u << (bit % 8));
 
-    bitmap[bit / 8] &= (uint8_t) ~(1u << (bit % 8));
-    bitmap[2048 + bit / 8] &= (uint8_t) ~(1u << (bit % 8));
+    bitmap[bit / 8] &= (uint8_t) ~(read ? mask : 0);
+    bitmap[2048 + bit / 8] &= (uint8_t) ~(write ? mask : 0);
 }
 
 // Those that an entry loads or bind swaps, and where any value is as good as another.
@@ -39,14 +37,16 @@ static void fill_frames(const X86PerCpu *percpu)
     *region = (uint32_t)(X86_READ(VMX_BASIC) & VMX_BASIC_REVISION);
     memset(msrs, 0xff, AX_PAGE_SIZE);
     for (size_t i = 0; i < sizeof(passed_msrs) / sizeof(passed_msrs[0]); i++) {
-        pass_msr(msrs, passed_msrs[i]);
+        vmx_pass_msr(msrs, passed_msrs[i], true, true);
     }
+    memcpy(msrs + AX_PAGE_SIZE, msrs, AX_PAGE_SIZE);
+    vmx_pass_x2apic(msrs + AX_PAGE_SIZE);
 }
 
 static void free_frames(X86PerCpu *percpu)
 {
     axvcpu_dealloc_frame(percpu->hal, percpu->frames.vmxon);
-    axvcpu_dealloc_frame(percpu->hal, percpu->frames.msr_bitmap);
+    percpu->hal->dealloc_frames(percpu->hal->ctx, percpu->frames.msr_bitmap, VMX_MSR_BITMAPS);
     percpu->frames = (X86Frames){0};
 }
 
@@ -57,7 +57,8 @@ static AxError alloc_frames(X86PerCpu *percpu)
     if (error != AX_OK) {
         return error;
     }
-    error = axvcpu_alloc_frame(percpu->hal, &percpu->frames.msr_bitmap);
+    error = percpu->hal->alloc_frames(percpu->hal->ctx, VMX_MSR_BITMAPS, AX_PAGE_SIZE,
+                                      &percpu->frames.msr_bitmap);
     if (error != AX_OK) {
         axvcpu_dealloc_frame(percpu->hal, percpu->frames.vmxon);
         percpu->frames = (X86Frames){0};
@@ -143,18 +144,24 @@ static void reset(X86VCpu *vcpu)
     state->dirty = X86_BIT(X86_FIELD_COUNT) - 1;
 }
 
-static uint64_t primary_controls(const X86VCpu *vcpu)
+// The processor itself delivers what is in IRR; the 8259's line is none of that.
+static bool needs_window(const X86VCpu *vcpu, uint32_t open)
 {
-    const uint32_t open = vmx_state(vcpu)->windows;
+    return (open & X86_WINDOW_INTERRUPT) != 0 &&
+           (!vcpu->percpu->features.has_apicv || vcpu->lapic.intr || vcpu->lapic.extint_due);
+}
+
+static uint64_t primary_controls(const X86VCpu *vcpu, uint32_t open)
+{
     uint64_t controls = vcpu->percpu->features.controls.primary;
 
     controls |= vcpu->trap_wait ? PRIMARY_HLT_EXITING : 0;
-    controls |= (open & X86_WINDOW_INTERRUPT) != 0 ? PRIMARY_INTERRUPT_WINDOW_EXITING : 0;
+    controls |= needs_window(vcpu, open) ? PRIMARY_INTERRUPT_WINDOW_EXITING : 0;
     controls |= (open & X86_WINDOW_NMI) != 0 ? PRIMARY_NMI_WINDOW_EXITING : 0;
     return controls;
 }
 
-// What the controls are comes with bind.
+// What the controls are comes with each entry.
 static void setup(X86VCpu *vcpu)
 {
     (void)vcpu;
@@ -205,11 +212,8 @@ static void write_controls(const X86VCpu *vcpu, VmxState *state)
     const X86VmxControls *controls = &vcpu->percpu->features.controls;
 
     vmx_put(state, VMCS_PIN_CONTROLS, controls->pin);
-    vmx_put(state, VMCS_PRIMARY_CONTROLS, primary_controls(vcpu));
-    vmx_put(state, VMCS_SECONDARY_CONTROLS, controls->secondary);
     vmx_put(state, VMCS_EXIT_CONTROLS, controls->exit);
     vmx_put(state, VMCS_ENTRY_CONTROLS, entry_controls(vcpu));
-    vmx_put(state, VMCS_MSR_BITMAP, vcpu->percpu->frames.msr_bitmap.value);
     vmx_put(state, VMCS_VIRTUAL_APIC_ADDRESS, vmx_frame(vcpu, VMX_FRAME_VIRTUAL_APIC).value);
     vmx_put(state, VMCS_EPT_POINTER, ept_pointer(vcpu));
     vmx_put(state, VMCS_TSC_OFFSET, state->tsc_offset);
@@ -257,6 +261,7 @@ static void forget_entry_fields(const X86VCpu *vcpu, VmxState *state)
     state->rsp = ~vcpu->regs.gpr[RSP];
     state->rflags = UINT64_MAX;
     state->interruptibility = UINT64_MAX;
+    state->primary = UINT64_MAX;
     state->patience = UINT64_MAX;
 }
 
@@ -277,6 +282,8 @@ static void bind(X86VCpu *vcpu)
         write_constants(state);
     }
     write_controls(vcpu, state);
+    vmx_apic_bind(vcpu, state);
+    vcpu->lapic.changed = true;
     write_host_segments(&vcpu->percpu->host, state);
     write_host_state(state);
     vmx_put(state, VMCS_GUEST_ACTIVITY, ACTIVITY_ACTIVE);
@@ -371,6 +378,12 @@ static void decode_violation(X86VCpu *vcpu, X86Exit *exit)
     }
 }
 
+static void decode_eoi(X86VCpu *vcpu, X86Exit *exit)
+{
+    (void)vcpu;
+    exit->eoi.vector = (uint8_t)exit->info;
+}
+
 static void decode_control(X86VCpu *vcpu, X86Exit *exit)
 {
     const uint64_t value = vcpu->regs.gpr[CR_REGISTER(exit->info)];
@@ -459,6 +472,7 @@ static const Cause causes[VMX_EXIT_REASON_COUNT] = {
     [VMX_EXIT_MONITOR] = {X86_EXIT_UNDEFINED, true, NULL},
     [VMX_EXIT_ENTRY_FAILURE_MACHINE_CHECK] = {X86_EXIT_MACHINE_CHECK, false, NULL},
     [VMX_EXIT_TPR_BELOW_THRESHOLD] = {X86_EXIT_INTERRUPT_WINDOW, false, NULL},
+    [VMX_EXIT_VIRTUALIZED_EOI] = {X86_EXIT_APIC_EOI, false, decode_eoi},
     [VMX_EXIT_EPT_VIOLATION] = {X86_EXIT_NESTED_FAULT, false, decode_violation},
     [VMX_EXIT_INVEPT] = {X86_EXIT_UNDEFINED, true, NULL},
     [VMX_EXIT_RDTSCP] = {X86_EXIT_UNDEFINED, true, NULL},
@@ -516,22 +530,9 @@ static void begin(X86VCpu *vcpu)
     vmx_put(state, VMCS_HOST_GS_BASE, X86_READ(GS_BASE));
 }
 
-static void put_changed(VmxState *state, VmcsField field, uint64_t value, uint64_t *known)
-{
-    if (value != *known) {
-        vmx_put(state, field, value);
-        *known = value;
-    }
-}
-
 static void windows(X86VCpu *vcpu, uint32_t open)
 {
-    VmxState *state = vmx_state(vcpu);
-
-    state->windows = open;
-    if (vcpu->percpu != NULL) {
-        vmx_put(state, VMCS_PRIMARY_CONTROLS, primary_controls(vcpu));
-    }
+    vmx_state(vcpu)->windows = open;
 }
 
 static X86_RARE void put_event(const X86VCpu *vcpu, VmxState *state)
@@ -577,9 +578,10 @@ static uint64_t interruptibility(const X86VCpu *vcpu, VmxState *state)
 // The exit that says that interrupts may get through comes as soon as TPR falls below what it is.
 static uint64_t threshold(const X86VCpu *vcpu, const VmxState *state)
 {
-    const uint8_t *page = vmx_memory(vcpu->env.hal, vmx_frame(vcpu, VMX_FRAME_VIRTUAL_APIC));
-
-    return (state->windows & X86_WINDOW_TPR) != 0 ? page[VIRTUAL_TPR] >> 4 : 0;
+    if ((state->windows & X86_WINDOW_TPR) == 0 || vcpu->percpu->features.has_apicv) {
+        return 0;
+    }
+    return vmx_virtual_apic(vcpu)[VMX_VIRTUAL_TPR] >> 4;
 }
 
 // Bochs 2.7 masks the host's interrupts when it enters a guest with RFLAGS.IF clear, until the guest
@@ -597,7 +599,7 @@ static void limit_stay(const X86VCpu *vcpu, VmxState *state)
 
         ticks = wanted < ticks ? wanted + 1 : ticks;
     }
-    put_changed(state, VMCS_PREEMPTION_TIMER, ticks, &state->patience);
+    vmx_put_changed(state, VMCS_PREEMPTION_TIMER, ticks, &state->patience);
 }
 
 static void load_guest(X86VCpu *vcpu, VmxState *state)
@@ -610,14 +612,17 @@ static void load_guest(X86VCpu *vcpu, VmxState *state)
     if (vcpu->event.valid) {
         put_event(vcpu, state);
     }
-    put_changed(state, VMCS_GUEST_RIP, regs->rip, &state->rip);
-    put_changed(state, VMCS_GUEST_RSP, regs->gpr[RSP], &state->rsp);
-    put_changed(state, VMCS_GUEST_RFLAGS, (regs->rflags & RFLAGS_WRITABLE) | RFLAGS_FIXED,
-                &state->rflags);
-    put_changed(state, VMCS_GUEST_INTERRUPTIBILITY, interruptibility(vcpu, state),
-                &state->interruptibility);
-    put_changed(state, VMCS_TPR_THRESHOLD, threshold(vcpu, state), &state->threshold);
+    vmx_put_changed(state, VMCS_GUEST_RIP, regs->rip, &state->rip);
+    vmx_put_changed(state, VMCS_GUEST_RSP, regs->gpr[RSP], &state->rsp);
+    vmx_put_changed(state, VMCS_GUEST_RFLAGS, (regs->rflags & RFLAGS_WRITABLE) | RFLAGS_FIXED,
+                    &state->rflags);
+    vmx_put_changed(state, VMCS_GUEST_INTERRUPTIBILITY, interruptibility(vcpu, state),
+                    &state->interruptibility);
+    vmx_put_changed(state, VMCS_TPR_THRESHOLD, threshold(vcpu, state), &state->threshold);
+    vmx_put_changed(state, VMCS_PRIMARY_CONTROLS, primary_controls(vcpu, state->windows),
+                    &state->primary);
     limit_stay(vcpu, state);
+    vmx_apic_load(vcpu, state);
     if (X86_READ(CR2) != state->fields[X86_FIELD_CR2]) {
         X86_WRITE(CR2, state->fields[X86_FIELD_CR2]);
     }
@@ -637,6 +642,7 @@ static void save_guest(X86VCpu *vcpu, VmxState *state)
     regs->rflags = state->rflags;
     vcpu->shadow = (state->interruptibility & (BLOCKING_BY_STI | BLOCKING_BY_MOV_SS)) != 0;
     vcpu->lapic.nmi_blocked = (state->interruptibility & BLOCKING_BY_NMI) != 0;
+    vmx_apic_save(vcpu, state);
 }
 
 static X86_RARE void refuse(X86VCpu *vcpu)
@@ -664,6 +670,7 @@ static void enter(X86VCpu *vcpu)
         refuse(vcpu);
         return;
     }
+    vcpu->lapic.extint_in_flight = vcpu->lapic.extint_in_flight && vcpu->event.valid;
     vcpu->event.valid = false;
     save_guest(vcpu, state);
     decode(vcpu);
@@ -695,19 +702,15 @@ static void flush(X86VCpu *vcpu)
     }
 }
 
-// CR8 is bits 7:4 of TPR.
 static void set_tpr(X86VCpu *vcpu, uint8_t value)
 {
-    uint8_t *page = vmx_memory(vcpu->env.hal, vmx_frame(vcpu, VMX_FRAME_VIRTUAL_APIC));
-
-    page[VIRTUAL_TPR] = value & 0xf0;
+    vmx_virtual_apic(vcpu)[VMX_VIRTUAL_TPR] = value;
 }
 
+// CR8 is bits 7:4 of TPR.
 static uint8_t tpr(const X86VCpu *vcpu)
 {
-    const uint8_t *page = vmx_memory(vcpu->env.hal, vmx_frame(vcpu, VMX_FRAME_VIRTUAL_APIC));
-
-    return page[VIRTUAL_TPR] & 0xf0;
+    return vmx_virtual_apic(vcpu)[VMX_VIRTUAL_TPR] & 0xf0;
 }
 
 static void set_tsc_offset(X86VCpu *vcpu, uint64_t offset)

@@ -19,8 +19,12 @@ typedef struct VmxState {
     uint64_t rsp;
     uint64_t rflags;
     uint64_t interruptibility;
+    uint64_t primary;
+    uint64_t secondary;
     uint64_t threshold;
     uint64_t patience;
+    uint64_t interrupt_status;
+    uint64_t eoi_exits[4];
 } VmxState;
 
 #define VMX_REFUSED UINT32_C(0x80000000)
@@ -69,6 +73,32 @@ void vmx_fields_load(X86VCpu *vcpu);
 void vmx_fields_save(X86VCpu *vcpu);
 // Of a guest in PAE paging whose CR3 was written from outside.
 void vmx_load_pdptes(X86VCpu *vcpu);
+
+static inline void vmx_put_changed(VmxState *state, VmcsField field, uint64_t value,
+                                   uint64_t *known)
+{
+    if (value != *known) {
+        vmx_put(state, field, value);
+        *known = value;
+    }
+}
+
+// ---- apicv.c: the local APIC as far as the processor has one for guests ----
+#define VMX_MSR_BITMAPS 2u // without and with the MSRs of x2APIC
+void vmx_pass_x2apic(uint8_t *bitmap);
+void vmx_pass_msr(uint8_t *bitmap, uint32_t msr, bool read, bool write);
+// At bind, before each entry, and after each exit.
+void vmx_apic_bind(const X86VCpu *vcpu, VmxState *state);
+void vmx_apic_load(X86VCpu *vcpu, VmxState *state);
+void vmx_apic_save(X86VCpu *vcpu, VmxState *state);
+
+static inline uint8_t *vmx_virtual_apic(const X86VCpu *vcpu)
+{
+    return vmx_memory(vcpu->env.hal, vmx_frame(vcpu, VMX_FRAME_VIRTUAL_APIC));
+}
+
+// Offset in the virtual-APIC page, as in the page of xAPIC.
+#define VMX_VIRTUAL_TPR 0x80u
 
 // ---- failure.c: why an entry was refused, to the log ----
 void vmx_log_failure(const X86VCpu *vcpu, uint64_t reason);
