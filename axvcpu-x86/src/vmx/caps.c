@@ -135,7 +135,7 @@ void vmx_features(X86Features *out)
     out->ept_vpid_cap = allowed.ept_vpid_cap;
     out->has_apicv = (allowed.secondary >> 32 & APICV) == APICV;
     if (!out->has_apicv) {
-        out->controls.secondary &= ~(uint32_t)APICV;
+        out->controls.secondary &= ~(uint32_t)APICV | (uint32_t)allowed.secondary;
     }
     out->has_flush_by_tag = (out->controls.secondary & SECONDARY_VPID) != 0;
     out->cr4 &= allowed.cr4_fixed1;

@@ -56,6 +56,7 @@ typedef struct X86Fixture {
 
 #define STATE_OF_VMX ((void *)(uintptr_t)1)
 static bool fixture_is_vmx;
+static bool fixture_has_apicv; // of VMX; what most tests look at does without
 
 static inline void fixture_choose(void **state)
 {
@@ -209,6 +210,10 @@ static inline void fixture_start(X86Fixture *f)
     axvcpu_events_init(&f->events);
     if (fixture_is_vmx) {
         x86_sim_reset_vmx();
+        if (!fixture_has_apicv) {
+            x86_sim.reg[X86_SIM_VMX_SECONDARY_CONTROLS] &=
+                ~((uint64_t)SECONDARY_VIRTUAL_INTERRUPT_DELIVERY << 32);
+        }
     } else {
         x86_sim_reset();
     }

@@ -215,10 +215,11 @@ static void breakpoints(void)
 
 // ---- while another event is delivered ----
 
-// QEMU's processors multiply by 16.
+// IDT, and EXT for what comes while another event is delivered. QEMU's processors multiply by 16 and
+// have no EXT.
 static uint64_t not_present_error(uint8_t vector)
 {
-    return vector * (guest_is_amd() ? 16u : 8u) + 2;
+    return guest_is_amd() ? vector * 16u + 2 : vector * 8u + 3;
 }
 
 static void double_fault_of_injected(void)
