@@ -115,7 +115,7 @@ def command(name, image, bundle=None, cpu=None, mem=1024, cpus=1, interactive=Fa
         return bochs_command(this, image, bundle, cpu, mem, cpus, interactive, options)
     serial = EVERY_KEY if interactive else ("-serial", "stdio")
     words = [this.emulator, *this.options, "-cpu", cpu or this.cpu, "-smp", str(cpus), "-m", str(mem),
-             "-nographic", "-nodefaults", *serial, "-no-reboot", "-kernel", str(image)]
+             "-display", "none", "-nodefaults", *serial, "-no-reboot", "-kernel", str(image)]
     if bundle:
         words += ["-initrd", str(bundle)]
     if options:

@@ -383,7 +383,7 @@ class Vm:
         if kind not in DEVICE_TYPES:
             known = ", ".join(f"{number:#x} ({text})" for number, text in DEVICE_TYPES.items())
             raise FieldError("devices", "emu_devices", f"device '{name}': type {kind:#x} is none of {known}")
-        if self._board.console is None:
+        if self._board.console is None and kind != TYPE_SCRATCH:
             raise FieldError("devices", "emu_devices", f"device '{name}': a VM of {self.arch} always has the same "
                              "devices; leave the list empty")
         if kind == TYPE_INTERRUPT_CONTROLLER:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AArch64: QEMU's virt board, the machine of a VM, and small guests. board_riscv64.py is its twin."""
+"""AArch64: QEMU's virt board, the machine of a VM, and small guests. board_riscv64.py and board_x86_64.py are its twins."""
 import fdt
 from machine_code import code, numbers
 from tree_edit import dropping, setting
@@ -15,11 +15,13 @@ USED_DEVICES = (("UART", 0x09000000), ("distributor", 0x08001000), ("redistribut
 # ---- the machine of a VM ----
 RAM = 0x40000000
 LOAD_OFFSET = 0x80000
+STARTS_ANYWHERE = True
 LINUX_FORMAT = "linux-arm64"
 CONTROLLER_DEVICE = '["gic", 0x08000000, 0x10000, 0, 0x1, [0, 0x080A0000]]'
 CONSOLE_DEVICE = '["uart", 0x09000000, 0x1000, 33, 0x2]'
 CONSOLE = "ttyAMA0"
 WINDOW = 0x0A000000  # where a passed device appears; nothing is there otherwise
+POWER_OFF_EXITS = {"system-down"}
 # Lines of /proc/interrupts and /proc/cpuinfo, as tools/guest-init prints them.
 IRQ_TIMER = r"^IRQ +\d+: +(?P<count>\d+) .*arch_timer"
 IRQ_UART = r"^IRQ +\d+: +(?P<count>\d+) .*(?:uart|pl011|ttyAMA)"

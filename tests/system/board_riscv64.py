@@ -15,11 +15,13 @@ USED_DEVICES = (("UART", 0x10000000), ("interrupt controller", 0x0C200000), ("te
 # ---- the machine of a VM ----
 RAM = 0x80000000
 LOAD_OFFSET = 0x200000
+STARTS_ANYWHERE = True
 LINUX_FORMAT = "linux-riscv64"
 CONTROLLER_DEVICE = '["plic", 0x0C000000, 0x600000, 0, 0x1]'
 CONSOLE_DEVICE = '["uart", 0x10000000, 0x1000, 10, 0x2]'
 CONSOLE = "ttyS0"
 WINDOW = 0x0A000000  # where a passed device appears; nothing is there otherwise
+POWER_OFF_EXITS = {"system-down"}
 # Lines of /proc/interrupts and /proc/cpuinfo, as tools/guest-init prints them.
 IRQ_TIMER = r"^IRQ +\d+: +(?P<count>\d+) .*riscv-timer"
 IRQ_UART = r"^IRQ +\d+: +(?P<count>\d+) .*ttyS0"

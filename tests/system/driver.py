@@ -138,10 +138,9 @@ class Console:
         return found
 
 
-def emulator(name, arch, image, timeout, bundle=None, cpu=None, mem=1024, options="", extra=()):
-    """axvm-demo in the emulator, serial line on a pipe."""
-    return Console(f"{arch}-{name}", machine.command(arch, image, bundle, cpu, mem, options=options, extra=extra),
-                   timeout)
+def emulator(name, arch, image, timeout, bundle=None, **options):
+    """axvm-demo in the emulator, serial line on a pipe; `options` are those of machine.command()."""
+    return Console(f"{arch}-{name}", machine.command(arch, image, bundle, **options), timeout)
 
 
 def scratch(name):

@@ -54,7 +54,7 @@ def check_exits(console):
 def run_boot(arch, cpu, image):
     """Boots, sleeps, counts interrupts, powers off, with few exits."""
     bundle = linux_bundle(arch, "linux")
-    with driver.emulator(f"linux-boot-{cpu}", arch, image, BOOT_TIMEOUT, bundle, cpu) as console:
+    with driver.emulator(f"linux-boot-{cpu}", arch, image, BOOT_TIMEOUT, bundle, cpu=cpu) as console:
         check_ready(console, arch, 1)
         console.send("\n")  # for the UART's receive interrupt
         seconds = check_sleep(console)
@@ -87,7 +87,7 @@ def run_smp(arch, vcpus, cpus, image):
     """All vCPUs come up, work, sleep and go down, on as many CPUs or on fewer."""
     bundle = linux_bundle(arch, f"linux-smp-{vcpus}-{cpus}", "axvm.load")
     with driver.emulator(f"linux-smp-{vcpus}-{cpus}", arch, image, BOOT_TIMEOUT, bundle,
-                         options=f"axvm.vcpus={vcpus}", extra=("-smp", str(cpus))) as console:
+                         options=f"axvm.vcpus={vcpus}", cpus=cpus) as console:
         check_ready(console, arch, vcpus)
         console.expect(rf"^LOAD-DONE cpus={vcpus} ")
         system_cases.check_summary(console)

@@ -11,7 +11,7 @@ import machine
 import mkbundle
 from boards import BOARDS
 
-BOOT_TIMEOUT = 60
+BOOT_TIMEOUT = 120
 ERROR_TIMEOUT = 30
 PAGE = 0x1000
 
@@ -227,7 +227,7 @@ BAD_BUNDLES = (
     ("kernel outside the memory", set_prop("kernel-load-addr", lambda board: fdt.u64(board.RAM + 2 * RAM_SIZE)), "kernel"),
     ("kernel that is no Image", set_prop("image-format", lambda board: fdt.string(board.LINUX_FORMAT)), "[Ii]mage"),
     ("image format that nobody knows", set_prop("image-format", fdt.string("floppy")), "image-format|floppy"),
-    ("entry point outside the memory", set_prop("entry-point", fdt.u64(0x1000)), "entry"),
+    ("entry point outside the memory", set_prop("entry-point", lambda board: fdt.u64(board.RAM + 2 * RAM_SIZE)), "entry"),
 )
 
 
