@@ -22,6 +22,8 @@ CONSOLE_DEVICE = '["uart", 0x10000000, 0x1000, 10, 0x2]'
 CONSOLE = "ttyS0"
 WINDOW = 0x0A000000  # where a passed device appears; nothing is there otherwise
 POWER_OFF_EXITS = {"system-down"}
+# (vCPUs, CPUs) of runs of the self-test.
+SELFTEST_CPUS = ((1, 1), (2, 1), (8, 1), (2, 2), (4, 2), (8, 2), (2, 4), (8, 4))
 # Lines of /proc/interrupts and /proc/cpuinfo, as tools/guest-init prints them.
 IRQ_TIMER = r"^IRQ +\d+: +(?P<count>\d+) .*riscv-timer"
 IRQ_UART = r"^IRQ +\d+: +(?P<count>\d+) .*ttyS0"

@@ -281,7 +281,7 @@ def cases(arch):
     for pcpus in (1, 2) if board.ALL_CPUS_GO_OFF else ():
         yield f"both CPUs off, on {pcpus}", bind(
             run_last_cpu_off, arch, {"code": board.ALL_CPUS_GO_OFF, "cpus": 2}, pcpus)
-    for vcpus, pcpus in ((1, 1), (2, 1), (8, 1), (2, 2), (4, 2), (8, 2), (2, 4), (8, 4)):
+    for vcpus, pcpus in board.SELFTEST_CPUS:
         yield f"self-test with {vcpus} vCPUs on {pcpus} CPUs", bind(run_selftest, arch, vcpus, pcpus)
     yield "prompt of a guest that waits", bind(run_prompt, arch, board.ASKS_AND_WAITS)
     yield "prompt of a guest that loops", bind(run_prompt, arch, board.ASKS_AND_LOOPS)
