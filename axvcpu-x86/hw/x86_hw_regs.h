@@ -38,6 +38,7 @@
     X(FS_BASE, 0xc0000100)              \
     X(GS_BASE, 0xc0000101)              \
     X(KERNEL_GS_BASE, 0xc0000102)       \
+    X(TSC_RATIO, 0xc0000104)            \
     X(VM_CR, 0xc0010114)                \
     X(VM_HSAVE_PA, 0xc0010117)
 

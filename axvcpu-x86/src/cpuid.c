@@ -12,18 +12,19 @@
 #define FEATURE_CLOCK        X86_BIT(3)
 #define FEATURE_CLOCK_STABLE X86_BIT(24)
 
-#define LEAF_TCG        UINT32_C(0x40000000) // of the host
-#define SIGNATURE_TCG   UINT32_C(0x54474354) // "TCGT", EBX
-#define LEAF_1_CX16     X86_BIT(13)
-#define LEAF_1_X2APIC   X86_BIT(21)
-#define LEAF_1_DEADLINE X86_BIT(24)
-#define LEAF_1_XSAVE    X86_BIT(26)
-#define LEAF_1_OSXSAVE  X86_BIT(27)
-#define LEAF_1_AVX      (X86_BIT(12) | X86_BIT(28) | X86_BIT(29)) // FMA, AVX, F16C
-#define LEAF_1_HYPER    X86_BIT(31)
-#define LEAF_1_APIC     X86_BIT(9)
-#define LEAF_7_AVX2     X86_BIT(5)
-#define LEAF_6_ARAT     X86_BIT(2)
+#define LEAF_TCG          UINT32_C(0x40000000) // of the host
+#define SIGNATURE_TCG     UINT32_C(0x54474354) // "TCGT", EBX
+#define LEAF_1_CX16       X86_BIT(13)
+#define LEAF_1_X2APIC     X86_BIT(21)
+#define LEAF_1_DEADLINE   X86_BIT(24)
+#define LEAF_1_XSAVE      X86_BIT(26)
+#define LEAF_1_OSXSAVE    X86_BIT(27)
+#define LEAF_1_AVX        (X86_BIT(12) | X86_BIT(28) | X86_BIT(29)) // FMA, AVX, F16C
+#define LEAF_1_HYPER      X86_BIT(31)
+#define LEAF_1_APIC       X86_BIT(9)
+#define LEAF_7_AVX2       X86_BIT(5)
+#define LEAF_7_TSC_ADJUST X86_BIT(1)
+#define LEAF_6_ARAT       X86_BIT(2)
 
 // SSE3 PCLMULQDQ SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND
 #define LEAF_1_ECX                                                                    \
@@ -45,7 +46,12 @@
      X86_BIT(29))
 #define INVARIANT_TSC X86_BIT(8)
 
-#define MAX_BASIC    UINT32_C(0xd)
+// A package of processors that share nothing.
+#define LEAF_4_EAX UINT32_C(0x3ff)
+
+#define CRYSTAL_HZ UINT64_C(1000000000) // at which the timer of the local APIC counts
+
+#define MAX_BASIC    UINT32_C(0x16)
 #define MAX_EXTENDED UINT32_C(0x80000008)
 
 // ---- quirks ----
@@ -103,7 +109,7 @@ static void leaf_7(const X86VCpu *vcpu, uint32_t subleaf, X86CpuidResult *r)
         return;
     }
     r->eax = 0;
-    r->ebx = (uint32_t)without_avx(r->ebx, LEAF_7_AVX2);
+    r->ebx = (uint32_t)(without_avx(r->ebx, LEAF_7_AVX2) | LEAF_7_TSC_ADJUST);
 }
 
 // Processors without threads, all in one package.
@@ -121,7 +127,9 @@ static void leaf_d(const X86VCpu *vcpu, uint32_t subleaf, X86CpuidResult *r)
     const uint64_t offered = x86_offered_xcr0();
 
     (void)vcpu;
-    if (subleaf == 0) {
+    if (offered == 0) {
+        *r = (X86CpuidResult){0};
+    } else if (subleaf == 0) {
         r->eax = (uint32_t)offered;
         r->edx = 0;
         r->ecx = (offered & XCR0_AVX) != 0 ? X86_FP_WORDS * 8 : 576;
@@ -129,6 +137,43 @@ static void leaf_d(const X86VCpu *vcpu, uint32_t subleaf, X86CpuidResult *r)
         *r = (X86CpuidResult){.eax = r->eax & 5}; // XSAVEOPT, XGETBV with ECX 1
     } else if (subleaf >= 64 || (offered >> subleaf & 1) == 0) {
         *r = (X86CpuidResult){0};
+    }
+}
+
+static uint64_t greatest_divisor(uint64_t a, uint64_t b)
+{
+    while (b != 0) {
+        const uint64_t rest = a % b;
+
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+// TSC by crystal. A ratio that is not exact in terms as small as Linux multiplies with is not told.
+static void leaf_15(const X86VCpu *vcpu, uint32_t subleaf, X86CpuidResult *r)
+{
+    const uint64_t divisor = greatest_divisor(vcpu->tsc_hz, CRYSTAL_HZ);
+    const uint64_t numerator = vcpu->tsc_hz / divisor;
+
+    (void)subleaf;
+    if (numerator <= UINT32_MAX / (CRYSTAL_HZ / 1000)) {
+        *r = (X86CpuidResult){.eax = (uint32_t)(CRYSTAL_HZ / divisor),
+                              .ebx = (uint32_t)numerator,
+                              .ecx = (uint32_t)CRYSTAL_HZ};
+    }
+}
+
+// MHz of the processor, at its base and at most.
+static void leaf_16(const X86VCpu *vcpu, uint32_t subleaf, X86CpuidResult *r)
+{
+    const uint64_t mhz = vcpu->tsc_hz / 1000000;
+
+    (void)subleaf;
+    if (mhz <= UINT16_MAX) {
+        r->eax = (uint32_t)mhz;
+        r->ebx = (uint32_t)mhz;
     }
 }
 
@@ -167,10 +212,14 @@ typedef struct Leaf {
 static const Leaf leaves[] = {
     {0x0, 0, ALL, ALL, ALL, leaf_0},
     {0x1, ALL, ALL, (uint32_t)LEAF_1_ECX, (uint32_t)LEAF_1_EDX, leaf_1},
+    {0x2, ALL, ALL, ALL, ALL, NULL},
+    {0x4, LEAF_4_EAX, ALL, ALL, ALL, NULL},
     {0x6, 0, 0, 0, 0, leaf_6},
     {0x7, ALL, (uint32_t)LEAF_7_EBX, (uint32_t)LEAF_7_ECX, 0, leaf_7},
     {0xb, 0, 0, 0, 0, leaf_b},
     {0xd, ALL, ALL, ALL, ALL, leaf_d},
+    {0x15, 0, 0, 0, 0, leaf_15},
+    {0x16, 0, 0, 0, 0, leaf_16},
     {0x40000000, 0, 0, 0, 0, leaf_hypervisor},
     {0x40000001, 0, 0, 0, 0, leaf_features},
     {0x80000000, ALL, ALL, ALL, ALL, leaf_80000000},

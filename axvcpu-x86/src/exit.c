@@ -213,6 +213,10 @@ static X86Next handle_xsetbv(X86VCpu *vcpu, AxVCpuExit *exit)
     const uint64_t value = x86_edx_eax(vcpu);
 
     (void)exit;
+    if ((x86_read(vcpu, X86_FIELD_CR4) & CR4_OSXSAVE) == 0) {
+        x86_inject_ud(vcpu);
+        return X86_RESUME;
+    }
     if (x86_cpl(vcpu) != 0 || (uint32_t)vcpu->regs.gpr[RCX] != 0 || !x86_xcr0_is_valid(value)) {
         x86_inject_gp(vcpu);
         return X86_RESUME;
@@ -249,6 +253,14 @@ static X86Next handle_task_switch(X86VCpu *vcpu, AxVCpuExit *exit)
     return x86_exit_unhandled(vcpu, exit);
 }
 
+// RDPMC of a counter that is not there.
+static X86Next handle_refused(X86VCpu *vcpu, AxVCpuExit *exit)
+{
+    (void)exit;
+    x86_inject_gp(vcpu);
+    return X86_RESUME;
+}
+
 static const ExitCause causes[X86_EXIT_KIND_COUNT] = {
     [X86_EXIT_UNKNOWN] = {handle_unknown, AX_EXIT_UNHANDLED},
     [X86_EXIT_FAIL_ENTRY] = {handle_fail_entry, AX_EXIT_FAIL_ENTRY},
@@ -270,6 +282,7 @@ static const ExitCause causes[X86_EXIT_KIND_COUNT] = {
     [X86_EXIT_XSETBV] = {handle_xsetbv, AX_EXIT_SYSREG_WRITE},
     [X86_EXIT_CACHE] = {handle_cache, AX_EXIT_NOTHING},
     [X86_EXIT_UNDEFINED] = {handle_undefined, AX_EXIT_EXCEPTION},
+    [X86_EXIT_REFUSED] = {handle_refused, AX_EXIT_EXCEPTION},
     [X86_EXIT_TASK_SWITCH] = {handle_task_switch, AX_EXIT_UNHANDLED},
     [X86_EXIT_CONTROL] = {x86_handle_control, AX_EXIT_SYSREG_WRITE},
     [X86_EXIT_APIC_EOI] = {x86_handle_eoi, AX_EXIT_INTERRUPT_END},

@@ -68,13 +68,20 @@ bool x86_set_system_time(X86VCpu *vcpu, uint64_t value)
                        .ns = hal->now_ns(hal->ctx),
                        .flags = TSC_STABLE};
 
-    set_pace(&time, vcpu->create.tsc_hz);
+    set_pace(&time, vcpu->tsc_hz);
     if ((value & CLOCK_ENABLE) != 0 &&
         !write_guest(vcpu, value & ~CLOCK_ENABLE, &time, sizeof(time))) {
         return false;
     }
     vcpu->system_time = value;
     return true;
+}
+
+void x86_system_time_changed(X86VCpu *vcpu)
+{
+    if ((vcpu->system_time & CLOCK_ENABLE) != 0) {
+        (void)x86_set_system_time(vcpu, vcpu->system_time); // the page was there before
+    }
 }
 
 bool x86_set_wall_clock(X86VCpu *vcpu, uint64_t value)

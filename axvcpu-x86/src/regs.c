@@ -149,6 +149,20 @@ static AxError set_system_time(X86VCpu *vcpu, uint32_t n, uint64_t value)
     return AX_OK;
 }
 
+static AxError get_tsc_adjust(const X86VCpu *vcpu, uint32_t n, uint64_t *value)
+{
+    (void)n;
+    *value = vcpu->timer.tsc_adjust;
+    return AX_OK;
+}
+
+static AxError set_tsc_adjust(X86VCpu *vcpu, uint32_t n, uint64_t value)
+{
+    (void)n;
+    vcpu->timer.tsc_adjust = value;
+    return AX_OK;
+}
+
 static AxError get_apic_base(const X86VCpu *vcpu, uint32_t n, uint64_t *value)
 {
     (void)n;
@@ -258,6 +272,7 @@ static const Bank banks[] = {
     {X86_REG_TSC_OFFSET, 1, get_tsc_offset, set_tsc_offset},
     {X86_REG_APIC_BASE, 1, get_apic_base, set_apic_base},
     {X86_REG_SYSTEM_TIME, 1, get_system_time, set_system_time},
+    {X86_REG_TSC_ADJUST, 1, get_tsc_adjust, set_tsc_adjust},
     {X86_REG_ACTIVITY, 1, get_activity, set_activity},
     {X86_REG_DR(0), 4, get_dr, set_dr},
     {X86_REG_FIELD(0), X86_FIELD_COUNT, get_field, set_field},
@@ -305,6 +320,7 @@ const AxRegId x86_reg_ids[] = {
     X86_REG_APIC_BASE,
     X86_REG_SYSTEM_TIME,
     X86_REG_ACTIVITY,
+    X86_REG_TSC_ADJUST,
     IDS_4(X86_REG_DR, 0),
     X86_FIELDS(ID_FIELD) // each with its comma
     IDS_16(X86_REG_APIC, 0),
@@ -322,5 +338,6 @@ const AxRegId x86_reg_ids[] = {
     IDS_8(X86_REG_FP, 96),
 };
 
+static_assert(X86_REG_TSC_ADJUST < X86_REG_DR(0), "ids by name come before the banks");
 static_assert(sizeof(x86_reg_ids) / sizeof(x86_reg_ids[0]) == X86_REG_ID_COUNT,
               "the count that the ops table gives");

@@ -3,8 +3,9 @@
 // SYSREG_WRITE, for whoever claims them; nobody does, so they are #GP.
 #include "x86.h"
 
-#define EFER_GUEST               (EFER_SCE | EFER_LME | EFER_NXE)
-#define MISC_ENABLE_FAST_STRINGS X86_BIT(0)
+#define EFER_GUEST (EFER_SCE | EFER_LME | EFER_NXE)
+// Fast strings; neither branch trace store nor event-based sampling.
+#define MISC_ENABLE (X86_BIT(0) | X86_BIT(11) | X86_BIT(12))
 
 typedef struct Msr {
     uint32_t first;
@@ -36,10 +37,31 @@ static bool read_tsc(const X86VCpu *vcpu, uint32_t number, uint64_t *value)
     return true;
 }
 
+// Also what IA32_TSC_ADJUST counts (SDM volume 3, 18.17.3).
+static void move_tsc(X86VCpu *vcpu, uint64_t distance)
+{
+    vcpu->timer.tsc_adjust += distance;
+    x86_set_tsc_offset(vcpu, vcpu->timer.tsc_offset + distance);
+}
+
 static bool write_tsc(X86VCpu *vcpu, uint32_t number, uint64_t value)
 {
     (void)number;
-    x86_set_tsc_offset(vcpu, vcpu->timer.tsc_offset + value - x86_guest_tsc(vcpu));
+    move_tsc(vcpu, value - x86_guest_tsc(vcpu));
+    return true;
+}
+
+static bool read_tsc_adjust(const X86VCpu *vcpu, uint32_t number, uint64_t *value)
+{
+    (void)number;
+    *value = vcpu->timer.tsc_adjust;
+    return true;
+}
+
+static bool write_tsc_adjust(X86VCpu *vcpu, uint32_t number, uint64_t value)
+{
+    (void)number;
+    move_tsc(vcpu, value - vcpu->timer.tsc_adjust);
     return true;
 }
 
@@ -93,7 +115,7 @@ static bool read_misc_enable(const X86VCpu *vcpu, uint32_t number, uint64_t *val
 {
     (void)vcpu;
     (void)number;
-    *value = MISC_ENABLE_FAST_STRINGS;
+    *value = MISC_ENABLE;
     return true;
 }
 
@@ -153,6 +175,7 @@ static const Msr msrs[] = {
     {MSR_TSC, MSR_TSC, read_tsc, write_tsc},
     {0x17, 0x17, read_zero, NULL}, // IA32_PLATFORM_ID
     {MSR_APIC_BASE, MSR_APIC_BASE, read_apic_base, write_apic_base},
+    {MSR_TSC_ADJUST, MSR_TSC_ADJUST, read_tsc_adjust, write_tsc_adjust},
     {MSR_BIOS_SIGN, MSR_BIOS_SIGN, read_zero, write_nothing},
     {MSR_MTRR_CAP, MSR_MTRR_CAP, read_zero, NULL},
     {MSR_MCG_CAP, MSR_MCG_CAP + 1, read_zero, write_nothing},

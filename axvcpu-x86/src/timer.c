@@ -15,15 +15,72 @@ static uint64_t now(const X86VCpu *vcpu)
 
 // ---- TSC ----
 
-uint64_t x86_guest_tsc(const X86VCpu *vcpu)
+__extension__ typedef unsigned __int128 Wide;
+
+static X86_RARE uint64_t scaled(const X86VCpu *vcpu, uint64_t tsc)
 {
-    return x86_hw_tsc() + vcpu->timer.tsc_offset;
+    return (uint64_t)((Wide)tsc * vcpu->tsc_ratio >> vcpu->tsc_ratio_bits);
 }
 
+uint64_t x86_guest_tsc(const X86VCpu *vcpu)
+{
+    const uint64_t tsc = x86_hw_tsc();
+
+    return (vcpu->tsc_ratio == 0 ? tsc : scaled(vcpu, tsc)) + vcpu->timer.tsc_offset;
+}
+
+// What was told of the TSC so far is told anew.
 void x86_set_tsc_offset(X86VCpu *vcpu, uint64_t offset)
 {
     vcpu->timer.tsc_offset = offset;
     vcpu->vendor->set_tsc_offset(vcpu, offset);
+    x86_system_time_changed(vcpu);
+    if (vcpu->timer.tsc != 0) {
+        x86_timer_set_tsc_deadline(vcpu, vcpu->timer.tsc);
+    }
+}
+
+// As a fixed-point number, by long division.
+static uint64_t ratio_of(uint64_t hz, uint64_t host_hz, unsigned bits)
+{
+    uint64_t ratio = hz / host_hz;
+    uint64_t rest = hz % host_hz;
+
+    for (unsigned i = 0; i < bits; i++) {
+        rest *= 2;
+        ratio = ratio * 2 + (rest >= host_hz ? 1 : 0);
+        rest -= rest >= host_hz ? host_hz : 0;
+    }
+    return ratio;
+}
+
+// Where the fraction has 32 bits 8 are left for the rest, else all.
+static bool ratio_fits(uint64_t hz, uint64_t host_hz, unsigned bits)
+{
+    return hz >> 62 == 0 && host_hz >> 62 == 0 && hz / host_hz < (bits == 32 ? 256 : 65536);
+}
+
+AxError x86_timer_set_pace(X86VCpu *vcpu)
+{
+    const uint64_t host_hz = vcpu->create.tsc_hz;
+    const uint64_t hz = vcpu->create.guest_tsc_hz;
+    X86Features features = {0};
+
+    vcpu->tsc_hz = host_hz;
+    if (hz == 0 || hz == host_hz) {
+        return AX_OK;
+    }
+    x86_features_read(vcpu->vendor, &features);
+    if (features.tsc_ratio_bits == 0) {
+        return AX_ENOTSUP;
+    }
+    if (!ratio_fits(hz, host_hz, features.tsc_ratio_bits)) {
+        return AX_EINVAL;
+    }
+    vcpu->tsc_hz = hz;
+    vcpu->tsc_ratio_bits = features.tsc_ratio_bits;
+    vcpu->tsc_ratio = ratio_of(hz, host_hz, features.tsc_ratio_bits);
+    return vcpu->tsc_ratio != 0 ? AX_OK : AX_EINVAL;
 }
 
 // ---- modes ----
@@ -75,7 +132,7 @@ static uint64_t tsc_deadline_ns(const X86VCpu *vcpu)
     const uint64_t tsc = x86_guest_tsc(vcpu);
     const uint64_t due = vcpu->timer.tsc;
 
-    return axvcpu_deadline_after(now(vcpu), due > tsc ? due - tsc : 0, vcpu->create.tsc_hz);
+    return axvcpu_deadline_after(now(vcpu), due > tsc ? due - tsc : 0, vcpu->tsc_hz);
 }
 
 void x86_timer_set_tsc_deadline(X86VCpu *vcpu, uint64_t value)

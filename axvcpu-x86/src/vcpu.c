@@ -55,6 +55,10 @@ static AxError create(void *arch, const AxArchVCpuEnv *env, const void *create_c
     vcpu->env = *env;
     vcpu->create = *config;
     vcpu->vendor = vendor;
+    error = x86_timer_set_pace(vcpu);
+    if (error != AX_OK) {
+        return error;
+    }
     error = alloc(vcpu);
     return error == AX_OK ? reset(vcpu) : error;
 }

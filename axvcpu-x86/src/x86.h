@@ -74,8 +74,8 @@ static inline unsigned x86_cpl(const X86VCpu *vcpu)
 AxError x86_get_reg(const void *arch, AxRegId reg, uint64_t *value);
 AxError x86_set_reg(void *arch, AxRegId reg, uint64_t value);
 extern const AxRegId x86_reg_ids[];
-// 16 GPRs, PC, RFLAGS, XCR0, TSC_OFFSET, APIC_BASE, ACTIVITY, DR0..3, the fields, the local APIC, FP
-#define X86_REG_ID_COUNT (16u + 7u + 4u + X86_FIELD_COUNT + X86_APIC_REG_COUNT + X86_FP_WORDS)
+// 16 GPRs, PC, seven by name, DR0..3, the fields, the local APIC, FP
+#define X86_REG_ID_COUNT (16u + 8u + 4u + X86_FIELD_COUNT + X86_APIC_REG_COUNT + X86_FP_WORDS)
 
 // ---- exit.c: exits by kind, one const table ----
 X86Next x86_handle(X86VCpu *vcpu, AxVCpuExit *exit);
@@ -252,9 +252,12 @@ bool x86_timer_due(const X86VCpu *vcpu);
 uint64_t x86_next_deadline(const void *arch);
 uint64_t x86_guest_tsc(const X86VCpu *vcpu);
 void x86_set_tsc_offset(X86VCpu *vcpu, uint64_t offset);
+// By vcpu->create. AX_ENOTSUP, AX_EINVAL.
+AxError x86_timer_set_pace(X86VCpu *vcpu);
 
 // ---- pvclock.c: the MSRs of KVM's clock; false for what cannot be ----
 bool x86_set_system_time(X86VCpu *vcpu, uint64_t value);
+void x86_system_time_changed(X86VCpu *vcpu); // the TSC was set
 bool x86_set_wall_clock(X86VCpu *vcpu, uint64_t value);
 
 // ---- ept.c, vmid.c: nested tables and tags ----

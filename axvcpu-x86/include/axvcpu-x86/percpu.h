@@ -20,6 +20,7 @@ typedef struct X86Features {
     bool has_xsave;
     uint64_t xcr0;            /* components of XSAVE that guests may switch on; 0 without XSAVE */
     uint64_t cr4;             /* bits that guests may set */
+    uint8_t tsc_ratio_bits;   /* of the fraction of a scaled TSC; 0: there is none */
     bool has_next_rip;        /* SVM: NRIPS; VMX always */
     bool has_clean_bits;      /* SVM: VmcbClean */
     bool has_flush_by_tag;    /* SVM: FlushByAsid; VMX: VPID */

@@ -20,9 +20,14 @@
 #include <axvcpu-x86/sysregs.h>
 #include <axvcpu/arch.h>
 
-/* tsc_hz: ticks of the time stamp counter per second; AX_EINVAL for 0. */
+/*
+ * tsc_hz: ticks of the processor's time stamp counter per second; AX_EINVAL for 0.
+ * guest_tsc_hz: of the guest's, 0 for the same. Another needs a processor with TSC scaling (AX_ENOTSUP)
+ * and a ratio that it has, below 256 on SVM, 65536 on VMX (AX_EINVAL).
+ */
 typedef struct X86VCpuCreateConfig {
     uint64_t tsc_hz;
+    uint64_t guest_tsc_hz;
 } X86VCpuCreateConfig;
 
 /*
@@ -85,6 +90,7 @@ typedef enum X86ExitKind {
     X86_EXIT_XSETBV,
     X86_EXIT_CACHE,       /* INVD, WBINVD */
     X86_EXIT_UNDEFINED,   /* an instruction that guests do not have */
+    X86_EXIT_REFUSED,     /* ... or have, but not with that operand */
     X86_EXIT_TASK_SWITCH, /* VMX; SVM's processors carry them out themselves */
     X86_EXIT_CONTROL,     /* MOV to CR0 or CR4 that changes what is not the guest's own */
     X86_EXIT_APIC_EOI,    /* of a level interrupt; the processor has done the rest */
@@ -191,7 +197,8 @@ typedef struct X86VTimer {
     uint64_t tsc;        /* IA32_TSC_DEADLINE, 0: off */
     uint64_t deadline;   /* AX_DEADLINE_NONE: off */
     uint64_t announced;  /* what set_deadline was last called for */
-    uint64_t tsc_offset; /* guest TSC - host TSC, the same for all vCPUs of a VM */
+    uint64_t tsc_offset; /* guest TSC - scaled host TSC, the same for all vCPUs of a VM */
+    uint64_t tsc_adjust; /* IA32_TSC_ADJUST: what the guest itself has added to it */
 } X86VTimer;
 
 /* The state of a local APIC that a snapshot holds, for X86_REG_APIC. */
@@ -255,6 +262,9 @@ typedef struct X86VCpu {
     uint64_t tag;     /* while bound */
     uint64_t flushes; /* AxEptRoot.flushes that this vCPU has heeded */
     X86VCpuCreateConfig create;
+    uint64_t tsc_hz;        /* of the guest */
+    uint64_t tsc_ratio;     /* to the host's, 0 when it is 1 ... */
+    uint8_t tsc_ratio_bits; /* ... and how many bits of it are the fraction */
     bool trap_wait;
     HostPhysAddr control; /* VMCB, or VMCS and what goes with it */
     HostPhysAddr fp;      /* image for XSAVE, not up to date while bound */
@@ -287,7 +297,8 @@ const AxEptFormat *x86_ept_format(void);
 #define X86_REG_TSC_OFFSET   (AX_REG_ARCH + 3u)
 #define X86_REG_APIC_BASE    (AX_REG_ARCH + 4u)
 #define X86_REG_SYSTEM_TIME  (AX_REG_ARCH + 5u) /* the MSR; the page behind it stays as it is */
-#define X86_REG_ACTIVITY     (AX_REG_ARCH + 5u) /* X86Activity */
+#define X86_REG_TSC_ADJUST   (AX_REG_ARCH + 7u) /* moves no TSC: see TSC_OFFSET */
+#define X86_REG_ACTIVITY     (AX_REG_ARCH + 6u) /* X86Activity */
 #define X86_REG_DR(n)        (AX_REG_ARCH + 8u + (AxRegId)(n))        /* 0 to 3 */
 #define X86_REG_APIC(n)      (AX_REG_ARCH + 0x100u + (AxRegId)(n))    /* X86ApicReg */
 #define X86_REG_FIELD(field) (AX_REG_ARCH + 0x20u + (AxRegId)(field)) /* X86Field */

@@ -9,9 +9,12 @@
 #define MSR_BITMAP_FRAMES 2u
 #define IO_BITMAP_FRAMES  3u
 
-#define CPUID_SVM_ECX      X86_BIT(2) // leaf 8000_0001
+#define CPUID_SVM_ECX  X86_BIT(2) // leaf 8000_0001
+#define TSC_RATIO_BITS 32u        // APM volume 2, 15.30.5
+
 #define SVM_NP             X86_BIT(0) // leaf 8000_000A, EDX
 #define SVM_NRIPS          X86_BIT(3)
+#define SVM_TSC_RATE       X86_BIT(4)
 #define SVM_CLEAN          X86_BIT(5)
 #define SVM_FLUSH_BY_ASID  X86_BIT(6)
 #define SVM_DECODE_ASSISTS X86_BIT(7)
@@ -124,6 +127,7 @@ static void features(X86Features *out)
 
     out->tag_bits = asid_bits(leaf.ebx);
     out->has_next_rip = (leaf.edx & SVM_NRIPS) != 0;
+    out->tsc_ratio_bits = (leaf.edx & SVM_TSC_RATE) != 0 ? TSC_RATIO_BITS : 0;
     out->has_clean_bits = (leaf.edx & SVM_CLEAN) != 0;
     out->has_flush_by_tag = (leaf.edx & SVM_FLUSH_BY_ASID) != 0;
     out->has_decode_assists = (leaf.edx & SVM_DECODE_ASSISTS) != 0;
@@ -253,6 +257,14 @@ static void setup(X86VCpu *vcpu)
     }
 }
 
+// What the processor multiplies its TSC with in a guest, without a field in the block.
+static void set_tsc_ratio(const X86VCpu *vcpu, uint64_t ratio)
+{
+    if (vcpu->tsc_ratio != 0) {
+        X86_WRITE(TSC_RATIO, ratio);
+    }
+}
+
 static void bind(X86VCpu *vcpu)
 {
     Vmcb *vmcb = vmcb_of(vcpu);
@@ -264,12 +276,14 @@ static void bind(X86VCpu *vcpu)
     vmcb->msrpm_base = frames->msr_bitmap.value;
     vmcb->n_cr3 = vcpu->ept->base.value;
     vmcb->asid = (uint32_t)vcpu->tag;
+    set_tsc_ratio(vcpu, vcpu->tsc_ratio);
     vmcb->clean = 0; // another processor, or another block since
 }
 
+// Everything else is in memory.
 static void unbind(X86VCpu *vcpu)
 {
-    (void)vcpu; // everything is in memory
+    set_tsc_ratio(vcpu, UINT64_C(1) << TSC_RATIO_BITS);
 }
 
 // ---- fields ----
@@ -381,7 +395,7 @@ static const struct {
     [VMEXIT_INTR] = {X86_EXIT_EXTERNAL_INTERRUPT, 0},
     [VMEXIT_NMI] = {X86_EXIT_NMI, 0},
     [VMEXIT_VINTR] = {X86_EXIT_INTERRUPT_WINDOW, 0},
-    [VMEXIT_RDPMC] = {X86_EXIT_UNDEFINED, 0},
+    [VMEXIT_RDPMC] = {X86_EXIT_REFUSED, 0},
     [VMEXIT_CPUID] = {X86_EXIT_CPUID, 2},
     [VMEXIT_RSM] = {X86_EXIT_UNDEFINED, 0},
     [VMEXIT_IRET] = {X86_EXIT_IRET, 0},

@@ -104,7 +104,8 @@ static uint64_t status(const X86VCpu *vcpu)
 static void choose_mode(const X86VCpu *vcpu, VmxState *state)
 {
     const bool x2apic = vcpu->percpu->features.has_apicv && x86_lapic_is_x2apic(vcpu);
-    const uint64_t plain = vcpu->percpu->features.controls.secondary;
+    const uint64_t plain = vcpu->percpu->features.controls.secondary |
+                           (vcpu->tsc_ratio != 0 ? SECONDARY_TSC_SCALING : 0);
     const uint64_t secondary = plain | (x2apic ? SECONDARY_X2APIC_MODE : 0);
 
     if (secondary != state->secondary) {

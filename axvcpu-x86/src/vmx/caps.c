@@ -139,6 +139,7 @@ void vmx_features(X86Features *out)
     }
     out->has_flush_by_tag = (out->controls.secondary & SECONDARY_VPID) != 0;
     out->cr4 &= allowed.cr4_fixed1;
+    out->tsc_ratio_bits = (allowed.secondary >> 32 & SECONDARY_TSC_SCALING) != 0 ? 48 : 0;
     out->preemption_shift = (uint8_t)(allowed.misc & VMX_MISC_PREEMPTION_SHIFT);
 }
 

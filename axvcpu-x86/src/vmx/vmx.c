@@ -217,6 +217,9 @@ static void write_controls(const X86VCpu *vcpu, VmxState *state)
     vmx_put(state, VMCS_VIRTUAL_APIC_ADDRESS, vmx_frame(vcpu, VMX_FRAME_VIRTUAL_APIC).value);
     vmx_put(state, VMCS_EPT_POINTER, ept_pointer(vcpu));
     vmx_put(state, VMCS_TSC_OFFSET, state->tsc_offset);
+    if (vcpu->tsc_ratio != 0) {
+        vmx_put(state, VMCS_TSC_MULTIPLIER, vcpu->tsc_ratio);
+    }
     if ((controls->secondary & SECONDARY_VPID) != 0) {
         vmx_put(state, VMCS_VPID, vcpu->tag);
     }
@@ -450,7 +453,7 @@ static const Cause causes[VMX_EXIT_REASON_COUNT] = {
     [VMX_EXIT_GETSEC] = {X86_EXIT_UNDEFINED, true, NULL},
     [VMX_EXIT_HLT] = {X86_EXIT_HALT, true, NULL},
     [VMX_EXIT_INVD] = {X86_EXIT_CACHE, true, NULL},
-    [VMX_EXIT_RDPMC] = {X86_EXIT_UNDEFINED, true, NULL},
+    [VMX_EXIT_RDPMC] = {X86_EXIT_REFUSED, true, NULL},
     [VMX_EXIT_RSM] = {X86_EXIT_UNDEFINED, true, NULL},
     [VMX_EXIT_VMCALL] = {X86_EXIT_HYPERCALL, true, NULL},
     [VMX_EXIT_VMCLEAR] = {X86_EXIT_UNDEFINED, true, NULL},

@@ -157,7 +157,7 @@ static void cpuid_is_finished_inside(void **state)
     (void)state;
     f.vcpu.regs.gpr[RAX] = 0;
     assert_int_equal(fixture_run_exit(&f, VMEXIT_CPUID, 0, 0, 0), AX_EXIT_HALT);
-    assert_int_equal(f.vcpu.regs.gpr[RAX], 0xd);
+    assert_int_equal(f.vcpu.regs.gpr[RAX], 0x16);
     assert_int_equal(f.vcpu.regs.gpr[RBX], fixture_is_vmx ? 0x756e6547 : 0x68747541);
     assert_int_equal(f.vcpu.regs.rip, ENTRY + 3);
 }
@@ -463,6 +463,9 @@ static void xsetbv_takes_what_was_offered(void **state)
 
     (void)state;
     protected_mode();
+    (void)fixture_run_exit(&f, VMEXIT_XSETBV, 0, 0, 0);
+    assert_raised(VECTOR_UD, false);
+    x86_write(&f.vcpu, X86_FIELD_CR4, CR4_OSXSAVE);
     for (size_t i = 0; i < COUNT(cases); i++) {
         f.vcpu.regs.rip = ENTRY;
         f.vcpu.regs.gpr[RCX] = 0;
@@ -476,9 +479,9 @@ static void xsetbv_takes_what_was_offered(void **state)
 
 static void instructions_of_hypervisors_are_undefined(void **state)
 {
-    static const uint64_t codes[] = {VMEXIT_VMRUN, VMEXIT_VMLOAD, VMEXIT_VMSAVE,  VMEXIT_STGI,
-                                     VMEXIT_CLGI,  VMEXIT_SKINIT, VMEXIT_INVLPGA, VMEXIT_RSM,
-                                     VMEXIT_RDPMC, VMEXIT_RDTSCP, VMEXIT_MONITOR, VMEXIT_MWAIT};
+    static const uint64_t codes[] = {VMEXIT_VMRUN,  VMEXIT_VMLOAD,  VMEXIT_VMSAVE,  VMEXIT_STGI,
+                                     VMEXIT_CLGI,   VMEXIT_SKINIT,  VMEXIT_INVLPGA, VMEXIT_RSM,
+                                     VMEXIT_RDTSCP, VMEXIT_MONITOR, VMEXIT_MWAIT};
 
     (void)state;
     for (size_t i = 0; i < COUNT(codes); i++) {
@@ -486,6 +489,14 @@ static void instructions_of_hypervisors_are_undefined(void **state)
         (void)fixture_run_exit(&f, codes[i], 0, 0, 0);
         assert_raised(VECTOR_UD, false);
     }
+}
+
+static void a_counter_that_is_not_there_is_refused(void **state)
+{
+    (void)state;
+    protected_mode();
+    (void)fixture_run_exit(&f, VMEXIT_RDPMC, 0, 0, 0);
+    assert_raised(VECTOR_GP, true);
 }
 
 static void every_other_cause_has_a_name(void **state)
@@ -540,6 +551,7 @@ int main(void)
         ON_BOTH(what_is_not_known_is_a_nested_page_fault),
         ON_BOTH(xsetbv_takes_what_was_offered),
         ON_BOTH(instructions_of_hypervisors_are_undefined),
+        ON_BOTH(a_counter_that_is_not_there_is_refused),
         ON_BOTH(every_other_cause_has_a_name),
         ON_BOTH(any_exit_code_ends_in_some_way),
     };

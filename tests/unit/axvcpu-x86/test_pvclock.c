@@ -63,7 +63,7 @@ static void a_second_of_the_tsc_is_a_second_of_the_clock_at_every_pace(void **st
 
     (void)state;
     for (size_t i = 0; i < COUNT(paces); i++) {
-        f.vcpu.create.tsc_hz = paces[i];
+        f.vcpu.tsc_hz = paces[i];
         assert_true(write_msr(MSR_SYSTEM_TIME, PAGE | ENABLE));
         assert_in_range(ns_of(paces[i]), 999999990, 1000000010);
     }
