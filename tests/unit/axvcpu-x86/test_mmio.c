@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trapped accesses that are more than a move: two operands in memory, the stack, vector registers, two
-// pages, devices on both sides. In 64-bit code without paging, so that linear addresses are physical.
+// pages, devices on both sides. In 64-bit code, with linear addresses as the physical ones.
 #include "alu.h"
 #include "decode.h"
 #include "x86_fixture.h"
@@ -9,6 +9,9 @@
 #define STACK     (CODE_PAGE + 0x800)
 #define NEXT_PAGE (CODE_PAGE + AX_PAGE_SIZE) // nothing, behind memory
 #define LOW_PAGE  (CODE_PAGE - AX_PAGE_SIZE) // nothing, before memory
+
+#define PML4 (CODE_PAGE + 0x2000)
+#define PDPT (CODE_PAGE + 0x3000)
 
 #define MOST_ACCESSES 8u
 
@@ -24,13 +27,28 @@ typedef struct Access {
 static Access accesses[MOST_ACCESSES];
 static unsigned access_count;
 
+// Four pages of 1 GiB.
+static void start_long_mode(void)
+{
+    uint64_t *pml4 = fixture_map_page(&f, PML4);
+    uint64_t *pdpt = fixture_map_page(&f, PDPT);
+
+    pml4[0] = PDPT | 7;
+    for (uint64_t i = 0; i < 4; i++) {
+        pdpt[i] = i << 30 | 0x87;
+    }
+    x86_write(&f.vcpu, X86_FIELD_CR3, PML4);
+    x86_write(&f.vcpu, X86_FIELD_CR4, CR4_PAE);
+    x86_write(&f.vcpu, X86_FIELD_EFER, EFER_LME | EFER_LMA);
+    x86_write(&f.vcpu, X86_FIELD_CR0, CR0_PG | CR0_PE | CR0_ET);
+    x86_write(&f.vcpu, X86_FIELD_CS_ATTRIBUTES, 0x29b);
+}
+
 static int start(void **state)
 {
-    (void)state;
+    fixture_choose(state);
     fixture_start_bound(&f);
-    x86_write(&f.vcpu, X86_FIELD_CR0, CR0_PE | CR0_ET);
-    x86_write(&f.vcpu, X86_FIELD_EFER, EFER_LMA);
-    x86_write(&f.vcpu, X86_FIELD_CS_ATTRIBUTES, 0x29b);
+    start_long_mode();
     f.vcpu.regs.gpr[RBX] = HOLE;
     f.vcpu.regs.gpr[RSP] = STACK;
     return 0;
@@ -291,6 +309,7 @@ static void the_stack_is_as_wide_as_its_segment_says(void **state)
     static const uint8_t code[] = {0xff, 0x37}; // push word [bx]
 
     (void)state;
+    x86_write(&f.vcpu, X86_FIELD_CR0, CR0_PE | CR0_ET);
     x86_write(&f.vcpu, X86_FIELD_EFER, 0);
     x86_write(&f.vcpu, X86_FIELD_CS_ATTRIBUTES, 0x9b);
     x86_write(&f.vcpu, X86_FIELD_SS_ATTRIBUTES, 0x93);
@@ -538,31 +557,29 @@ static void only_simple_instructions_reach_the_local_apic(void **state)
     assert_int_equal(x86_lapic_tpr(&f.vcpu), 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(lods_loads_the_accumulator),
-        TEST(scas_ends_with_what_it_finds),
-        TEST(cmps_compares_memory_with_a_device),
-        TEST(movs_goes_from_a_device_to_another),
-        TEST(movs_reads_a_device_into_memory_across_two_pages),
-        TEST(push_copies_to_the_stack),
-        TEST(pop_copies_from_the_stack),
-        TEST(the_stack_is_as_wide_as_its_segment_says),
-        TEST(a_stack_in_a_device_is_a_nested_page_fault),
-        TEST(vector_loads_clear_the_rest_of_16_bytes),
-        TEST(vector_stores_leave_in_pieces_of_8_bytes),
-        TEST(loads_across_pages_come_from_both),
-        TEST(stores_across_pages_go_to_both),
-        TEST(what_reads_and_writes_across_pages_reads_all_first),
-        TEST(vectors_cross_pages_too),
-        TEST(an_access_up_to_the_end_of_a_page_is_one),
-        TEST(memory_that_has_come_meanwhile_is_tried_again),
-        TEST(an_instruction_that_does_not_fit_the_fault_is_not_believed),
-        TEST(what_faults_does_so_before_the_device_is_asked),
-        TEST(only_simple_instructions_reach_the_local_apic),
+        ON_BOTH(lods_loads_the_accumulator),
+        ON_BOTH(scas_ends_with_what_it_finds),
+        ON_BOTH(cmps_compares_memory_with_a_device),
+        ON_BOTH(movs_goes_from_a_device_to_another),
+        ON_BOTH(movs_reads_a_device_into_memory_across_two_pages),
+        ON_BOTH(push_copies_to_the_stack),
+        ON_BOTH(pop_copies_from_the_stack),
+        ON_BOTH(the_stack_is_as_wide_as_its_segment_says),
+        ON_BOTH(a_stack_in_a_device_is_a_nested_page_fault),
+        ON_BOTH(vector_loads_clear_the_rest_of_16_bytes),
+        ON_BOTH(vector_stores_leave_in_pieces_of_8_bytes),
+        ON_BOTH(loads_across_pages_come_from_both),
+        ON_BOTH(stores_across_pages_go_to_both),
+        ON_BOTH(what_reads_and_writes_across_pages_reads_all_first),
+        ON_BOTH(vectors_cross_pages_too),
+        ON_BOTH(an_access_up_to_the_end_of_a_page_is_one),
+        ON_BOTH(memory_that_has_come_meanwhile_is_tried_again),
+        ON_BOTH(an_instruction_that_does_not_fit_the_fault_is_not_believed),
+        ON_BOTH(what_faults_does_so_before_the_device_is_asked),
+        ON_BOTH(only_simple_instructions_reach_the_local_apic),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,8 +137,8 @@ static const struct {
     [VMX_EXIT_TPR_BELOW_THRESHOLD] = {RESUMES, 0},
     [VMX_EXIT_VIRTUALIZED_EOI] = {LEAVES, AX_EXIT_INTERRUPT_END},
     [VMX_EXIT_XSETBV] = {RESUMES, 0},
+    [VMX_EXIT_RDPMC] = {RESUMES, 0}, // with #GP
     [VMX_EXIT_GETSEC] = {RAISES_UD, 0},
-    [VMX_EXIT_RDPMC] = {RAISES_UD, 0},
     [VMX_EXIT_RSM] = {RAISES_UD, 0},
     [VMX_EXIT_VMCLEAR] = {RAISES_UD, 0},
     [VMX_EXIT_VMLAUNCH] = {RAISES_UD, 0},
@@ -227,6 +227,7 @@ static void every_exit_reason_has_its_treatment(void **state)
 
         assert_int_equal(start(state), 0);
         x86_set_edx_eax(&f.vcpu, 1); // for XSETBV
+        x86_write(&f.vcpu, X86_FIELD_CR4, CR4_OSXSAVE);
         f.vcpu.regs.gpr[RCX] = number == VMX_EXIT_XSETBV ? 0 : 0x12345;
         *x86_sim_vmcs_field(f.vcpu.control.value, VMCS_GUEST_PHYSICAL_ADDRESS) = HOLE;
         f.irq = 0x40;
