@@ -1,33 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// One exit of an x86 guest made from bytes: any cause, any instruction, any mode, page tables and
-// registers, and a host that answers as it likes. Used by the fuzzer and by a unit test with a fixed
-// seed.
+// One exit of an x86 guest on SVM or VMX made from bytes: any cause, any instruction, any mode, page
+// tables and registers, and a host that answers as it likes. Used by the fuzzer and by a unit test with
+// a fixed seed.
 #pragma once
 
 #include "svm/vmcb.h"
+#include "vmx/vmcs.h"
 #include "x86.h"
 
 #include <axvcpu/event.h>
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define INPUT_RIP    UINT64_C(0x1100)
-#define INPUT_PAGES  8u // of guest memory from 0 on: data, code, four tables, two more of data
-#define INPUT_TABLE  UINT64_C(0x2000)
-#define INPUT_FRAMES 40u
+#define INPUT_RIP     UINT64_C(0x1100)
+#define INPUT_PAGES   8u // of guest memory from 0 on: data, code, four tables, two more of data
+#define INPUT_TABLE   UINT64_C(0x2000)
+#define INPUT_FRAMES  40u
+#define INPUT_REASONS (VMX_EXIT_REASON_COUNT + 4)
+
+static char input_logged[128]; // the last line
 
 // A broken promise ends the process, whoever runs it.
-#define PROMISE(condition)                                                \
-    do {                                                                  \
-        if (!(condition)) {                                               \
-            (void)fprintf(stderr, "line %d: %s\n", __LINE__, #condition); \
-            abort();                                                      \
-        }                                                                 \
+#define PROMISE(condition)                                                                       \
+    do {                                                                                         \
+        if (!(condition)) {                                                                      \
+            (void)fprintf(stderr, "line %d: %s; log: %s\n", __LINE__, #condition, input_logged); \
+            abort();                                                                             \
+        }                                                                                        \
     } while (0)
 
-// X86ExitInput.mode, modulo INPUT_MODES.
+#define INPUT_VMX 0x80u // X86ExitInput.mode: which vendor, and ...
+// ... the rest modulo INPUT_MODES.
 typedef enum InputMode {
     INPUT_REAL,
     INPUT_PROTECTED_16,
@@ -55,10 +61,10 @@ typedef struct X86ExitInput {
     uint8_t vector;     // of what is posted
     uint8_t answers[5]; // of the host
     uint8_t code[16];
-    uint64_t exit_code;
-    uint64_t info_1;
-    uint64_t info_2;
-    uint64_t int_info;
+    uint64_t exit_code; // EXITCODE, or the exit reason modulo INPUT_REASONS
+    uint64_t info_1;    // EXITINFO1, or the exit qualification
+    uint64_t info_2;    // EXITINFO2, or the guest-physical address
+    uint64_t int_info;  // EXITINTINFO, or IDT-vectoring information
     uint64_t rflags;
     uint64_t cr0;
     uint64_t cr4;
@@ -135,9 +141,23 @@ static uint64_t input_now_ns(void *ctx)
 __attribute__((format(printf, 3, 4))) static void input_log(void *ctx, AxLogLevel level,
                                                             const char *format, ...)
 {
+    va_list args;
+
     (void)ctx;
     (void)level;
-    (void)format;
+    va_start(args, format);
+    (void)vsnprintf(input_logged, sizeof(input_logged), format, args);
+    va_end(args);
+}
+
+static bool input_is_vmx(const X86ExitInput *input)
+{
+    return (input->mode & INPUT_VMX) != 0;
+}
+
+static InputMode input_mode(const X86ExitInput *input)
+{
+    return (InputMode)((input->mode & ~INPUT_VMX) % INPUT_MODES);
 }
 
 static uint8_t *input_memory(uint64_t gpa)
@@ -181,10 +201,10 @@ static void put_tables(const X86ExitInput *input, unsigned levels)
     const unsigned size = levels == 2 ? 4 : 8;
 
     for (unsigned level = 1; level < levels; level++) {
-        const uint64_t rights = levels == 3 && level == 2 ? 1 : 7;
+        const bool is_pointer = levels == 3 && level == 2; // which processors look at before
         const uint64_t next = INPUT_TABLE + 0x1000 * (uint64_t)(level - 1);
 
-        put_table(level, levels, (next | rights) ^ input->entries[level]);
+        put_table(level, levels, is_pointer ? next | 1 : (next | 7) ^ input->entries[level]);
     }
     for (uint64_t page = 0; page < INPUT_PAGES && levels != 0; page++) {
         const uint64_t entry = (page << 12 | 7) ^ (page == 1 ? 0 : input->entries[0]);
@@ -193,9 +213,18 @@ static void put_tables(const X86ExitInput *input, unsigned levels)
     }
 }
 
+// MOV to a control register is #GP there, without an exit.
+static bool input_is_user(const X86ExitInput *input)
+{
+    const bool is_mov = input_is_vmx(input) &&
+                        input->exit_code % INPUT_REASONS == VMX_EXIT_CR_ACCESS;
+
+    return (input->flags & INPUT_USER) != 0 && input_mode(input) != INPUT_REAL && !is_mov;
+}
+
 static void put_segments(X86VCpu *vcpu, const X86ExitInput *input, uint64_t code)
 {
-    const uint64_t dpl = (input->flags & INPUT_USER) != 0 ? 0x60 : 0;
+    const uint64_t dpl = input_is_user(input) ? 0x60 : 0;
 
     for (unsigned n = 0; n < 6; n++) {
         x86_write(vcpu, X86_FIELD_ES_ATTRIBUTES + 4 * n, 0x93 | dpl);
@@ -216,7 +245,7 @@ static void put_registers(X86VCpu *vcpu, const X86ExitInput *input)
 
 static void put_guest(X86VCpu *vcpu, const X86ExitInput *input)
 {
-    const InputMode mode = (InputMode)(input->mode % INPUT_MODES);
+    const InputMode mode = input_mode(input);
 
     x86_write(vcpu, X86_FIELD_CR0, input_modes[mode].cr0 | (input->cr0 & INPUT_CR0));
     x86_write(vcpu, X86_FIELD_CR4, input_modes[mode].cr4 | (input->cr4 & INPUT_CR4));
@@ -247,22 +276,33 @@ static void put_apic(X86VCpu *vcpu, const X86ExitInput *input)
     }
 }
 
-// An event whose delivery the exit interrupted, of a sort that processors report.
-static uint64_t input_event(uint64_t info)
-{
-    static const uint8_t types[] = {X86_EVENT_INTERRUPT, X86_EVENT_NMI, X86_EVENT_EXCEPTION,
-                                    X86_EVENT_SOFTWARE};
-    const uint64_t type = types[info >> EVENT_TYPE_SHIFT & 3];
-    uint64_t vector = info & EVENT_VECTOR;
+#define INPUT_WITH_ERROR                                                                 \
+    (X86_BIT(VECTOR_DF) | X86_BIT(VECTOR_TS) | X86_BIT(VECTOR_NP) | X86_BIT(VECTOR_SS) | \
+     X86_BIT(VECTOR_GP) | X86_BIT(VECTOR_PF) | X86_BIT(VECTOR_AC))
 
-    switch (type) {
-    case X86_EVENT_INTERRUPT: vector |= 0x10; break;
-    case X86_EVENT_NMI: vector = 2; break;
-    case X86_EVENT_EXCEPTION: vector = vector % 32 == 2 ? VECTOR_DF : vector % 32; break;
-    default: break;
+static uint64_t input_exception(const X86ExitInput *input, uint64_t vector)
+{
+    const bool has_error = input_mode(input) != INPUT_REAL && (INPUT_WITH_ERROR >> vector & 1) != 0;
+
+    return X86_EVENT_EXCEPTION << EVENT_TYPE_SHIFT | vector | (has_error ? EVENT_HAS_ERROR : 0);
+}
+
+// An event whose delivery the exit interrupted, of a sort that processors report.
+static uint64_t input_event(const X86ExitInput *input)
+{
+    const uint64_t kept = input->int_info & (EVENT_VALID | UINT64_C(0xffff) << EVENT_ERROR_SHIFT);
+    const uint64_t vector = input->int_info & EVENT_VECTOR;
+
+    switch (input->int_info >> EVENT_TYPE_SHIFT & 3) {
+    case 0:
+        if ((input->flags & INPUT_IF) != 0) {
+            return kept | X86_EVENT_INTERRUPT << EVENT_TYPE_SHIFT | vector | 0x10;
+        }
+        return kept | X86_EVENT_NMI << EVENT_TYPE_SHIFT | 2;
+    case 1: return kept | X86_EVENT_NMI << EVENT_TYPE_SHIFT | 2;
+    case 2: return kept | X86_EVENT_SOFTWARE << EVENT_TYPE_SHIFT | vector;
+    default: return kept | input_exception(input, vector % 32 == 2 ? VECTOR_DF : vector % 32);
     }
-    return (info & ~(EVENT_VECTOR | EVENT_TYPE << EVENT_TYPE_SHIFT)) | type << EVENT_TYPE_SHIFT |
-           vector;
 }
 
 // The first entry ends as the input says, the others with HLT.
@@ -279,8 +319,81 @@ static void input_guest(struct X86GuestRegs *regs, Vmcb *vmcb)
     vmcb->exit_code = input->exit_code;
     vmcb->exit_info_1 = input->info_1;
     vmcb->exit_info_2 = input->info_2;
-    vmcb->exit_int_info = input_event(input->int_info);
+    vmcb->exit_int_info = input_event(input);
     vmcb->next_rip = vmcb->rip + (input->info_2 & 15);
+}
+
+// ---- the same on VMX ----
+
+// Only some exits come while an event is delivered.
+static bool input_has_event(const X86ExitInput *input)
+{
+    const uint64_t reason = input->exit_code % INPUT_REASONS;
+
+    return reason == VMX_EXIT_EXCEPTION_OR_NMI || reason == VMX_EXIT_TASK_SWITCH ||
+           reason == VMX_EXIT_EPT_VIOLATION || reason == VMX_EXIT_EPT_MISCONFIGURATION;
+}
+
+static void input_leave_by_event(const X86ExitInput *input)
+{
+    uint64_t info = input_has_event(input) ? input_event(input) & UINT32_MAX : 0;
+
+    if (INTERRUPTION_TYPE(info) == INTERRUPTION_HARDWARE_EXCEPTION &&
+        ((info & EVENT_VECTOR) == VECTOR_BP || (info & EVENT_VECTOR) == VECTOR_OF)) {
+        info |= INTERRUPTION_SOFTWARE_EXCEPTION << INTERRUPTION_TYPE_SHIFT;
+    }
+    *x86_sim_field(VMCS_IDT_VECTORING_INFO) = info;
+    *x86_sim_field(VMCS_IDT_VECTORING_ERROR_CODE) = input->int_info >> EVENT_ERROR_SHIFT & 0xffff;
+}
+
+static bool is_entry_failure(uint64_t reason)
+{
+    return reason == VMX_EXIT_ENTRY_FAILURE_GUEST_STATE ||
+           reason == VMX_EXIT_ENTRY_FAILURE_MSR_LOADING ||
+           reason == VMX_EXIT_ENTRY_FAILURE_MACHINE_CHECK;
+}
+
+static uint64_t input_reason(const X86ExitInput *input)
+{
+    const uint64_t reason = input->exit_code % INPUT_REASONS;
+
+    return is_entry_failure(reason) ? reason | EXIT_REASON_ENTRY_FAILURE : reason;
+}
+
+// Of those that are intercepted, and NMIs.
+static uint64_t input_interruption(const X86ExitInput *input)
+{
+    static const uint64_t infos[] = {
+        INTERRUPTION_NMI << INTERRUPTION_TYPE_SHIFT | 2,
+        INTERRUPTION_HARDWARE_EXCEPTION << INTERRUPTION_TYPE_SHIFT | VECTOR_DB,
+        INTERRUPTION_PRIVILEGED_EXCEPTION << INTERRUPTION_TYPE_SHIFT | VECTOR_DB,
+        INTERRUPTION_HARDWARE_EXCEPTION << INTERRUPTION_TYPE_SHIFT | INTERRUPTION_HAS_ERROR |
+            VECTOR_AC,
+        INTERRUPTION_HARDWARE_EXCEPTION << INTERRUPTION_TYPE_SHIFT | VECTOR_MC,
+    };
+
+    return INTERRUPTION_VALID | infos[input->info_2 % (sizeof(infos) / sizeof(infos[0]))];
+}
+
+static void input_vmx_guest(struct X86GuestRegs *regs)
+{
+    X86ExitRun *run = &x86_exit_run;
+    const X86ExitInput *input = run->input;
+
+    (void)regs;
+    *x86_sim_field(VMCS_EXIT_REASON) = VMX_EXIT_HLT;
+    *x86_sim_field(VMCS_EXIT_INSTRUCTION_LENGTH) = 1;
+    *x86_sim_field(VMCS_IDT_VECTORING_INFO) = 0;
+    if (run->entries++ != 0) {
+        return;
+    }
+    *x86_sim_field(VMCS_EXIT_REASON) = input_reason(input);
+    *x86_sim_field(VMCS_EXIT_QUALIFICATION) = input->info_1;
+    *x86_sim_field(VMCS_GUEST_PHYSICAL_ADDRESS) = input->info_2;
+    *x86_sim_field(VMCS_EXIT_INSTRUCTION_LENGTH) = (input->info_2 >> 60) + 1;
+    *x86_sim_field(VMCS_EXIT_INTERRUPTION_INFO) = input_interruption(input);
+    *x86_sim_field(VMCS_EXIT_INTERRUPTION_ERROR_CODE) = 0;
+    input_leave_by_event(input);
 }
 
 // ---- a life ----
@@ -310,9 +423,14 @@ static void map_memory(X86ExitRun *run)
 
 static void start_processor(const X86ExitInput *input)
 {
-    x86_sim_reset();
-    x86_sim.guest = input_guest;
-    if ((input->flags & INPUT_NEXT_RIP) != 0) {
+    if (input_is_vmx(input)) {
+        x86_sim_reset_vmx();
+        x86_sim.vmx.guest = input_vmx_guest;
+    } else {
+        x86_sim_reset();
+        x86_sim.guest = input_guest;
+    }
+    if ((input->flags & INPUT_NEXT_RIP) != 0 && !input_is_vmx(input)) {
         x86_sim_leaf(0x8000000a)->edx |= UINT32_C(0xe8);
     }
     if ((input->flags & INPUT_NO_XSAVE) != 0) {
@@ -360,14 +478,32 @@ static void stop_run(X86ExitRun *run)
 
 // ---- what must hold ----
 
+// Pointers of PAE that an emulated MOV to CR0 or CR4 found in memory: as good as the guest made them.
+static bool has_pointers_of_its_own(const X86VCpu *vcpu)
+{
+    return (x86_read(vcpu, X86_FIELD_CR0) & CR0_PG) != 0 &&
+           (x86_read(vcpu, X86_FIELD_CR4) & CR4_PAE) != 0 &&
+           (x86_read(vcpu, X86_FIELD_EFER) & EFER_LMA) == 0;
+}
+
+// Otherwise no guest makes itself one that cannot be entered.
+static bool may_fail(const X86ExitRun *run)
+{
+    const X86ExitInput *input = run->input;
+
+    if (input_is_vmx(input)) {
+        return is_entry_failure(input->exit_code % INPUT_REASONS) ||
+               has_pointers_of_its_own(&run->vcpu);
+    }
+    return input->exit_code == VMEXIT_INVALID || input->exit_code == UINT32_MAX;
+}
+
 static void check_exit(const X86ExitRun *run)
 {
     const AxVCpuExit *exit = &run->exit;
 
     PROMISE(exit->reason < AX_EXIT_COUNT);
-    // No guest makes itself one that cannot be entered.
-    PROMISE(exit->reason != AX_EXIT_FAIL_ENTRY ||
-            (run->entries == 1 && run->input->exit_code == VMEXIT_INVALID));
+    PROMISE(exit->reason != AX_EXIT_FAIL_ENTRY || may_fail(run));
     switch (exit->reason) {
     case AX_EXIT_MMIO_READ:
     case AX_EXIT_MMIO_WRITE:

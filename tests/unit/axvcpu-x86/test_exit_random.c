@@ -23,11 +23,20 @@ static const uint8_t opcodes[][3] = {
     {0x86, 0x07}, {0xf0, 0x01, 0x07}, {0x0f, 0xb6, 0x07}, {0xf3, 0x6e}, {0x67, 0xf3, 0x6d},
 };
 
+// Number of the exit on each vendor.
+static void set_exit(X86ExitInput *input, uint64_t svm, uint64_t vmx)
+{
+    input->exit_code = (input->mode & INPUT_VMX) != 0 ? vmx : svm;
+}
+
 static void make_memory_access(X86ExitInput *input)
 {
-    input->exit_code = VMEXIT_NPF;
+    set_exit(input, VMEXIT_NPF, VMX_EXIT_EPT_VIOLATION);
     memcpy(input->code, opcodes[input->value % COUNT(opcodes)], sizeof(opcodes[0]));
     input->info_1 &= input->info_1 % 3 == 0 ? UINT64_MAX : PF_WRITE | PF_USER;
+    if ((input->mode & INPUT_VMX) != 0) {
+        input->info_1 = (input->info_1 & PF_WRITE) | VIOLATION_HAS_LINEAR | VIOLATION_TRANSLATED;
+    }
     input->info_2 &= UINT64_C(0xfffffff);
     if (input->base % 4 == 0) {
         input->info_2 = X86_APIC_PAGE | (input->info_2 & 0xff0);
@@ -36,8 +45,15 @@ static void make_memory_access(X86ExitInput *input)
 
 static void make_port_access(X86ExitInput *input)
 {
-    input->exit_code = VMEXIT_IOIO;
-    input->info_1 = (input->info_1 & ~UINT64_C(0x70)) | UINT64_C(0x10) << (input->value % 3);
+    const uint64_t size = input->value % 3;
+
+    set_exit(input, VMEXIT_IOIO, VMX_EXIT_IO);
+    input->info_1 &= ~UINT64_C(0x70);
+    if ((input->mode & INPUT_VMX) != 0) {
+        input->info_1 = (input->info_1 & ~UINT64_C(7)) | ((UINT64_C(1) << size) - 1);
+    } else {
+        input->info_1 |= UINT64_C(0x10) << size;
+    }
     memcpy(input->code, opcodes[8 + input->value % 2], sizeof(opcodes[0]));
 }
 
@@ -46,9 +62,23 @@ static void make_msr_access(X86ExitInput *input)
     static const uint32_t msrs[] = {0x10,  0x1b,  0x277,      0x6e0, 0xc0000080,
                                     0x808, 0x830, 0x80000000, 0x832, 0x838};
 
-    input->exit_code = VMEXIT_MSR;
     input->info_1 &= 1;
+    set_exit(input, VMEXIT_MSR, input->info_1 == 1 ? VMX_EXIT_WRMSR : VMX_EXIT_RDMSR);
     input->gpr[RCX] = msrs[input->value % COUNT(msrs)];
+}
+
+// MOV to CR0 and CR4 of what is nearly good.
+static void make_control_access(X86ExitInput *input)
+{
+    const bool is_cr4 = input->value % 2 == 0;
+
+    set_exit(input, input->exit_code % (VMEXIT_XSETBV + 1), VMX_EXIT_CR_ACCESS);
+    if ((input->mode & INPUT_VMX) != 0) {
+        input->info_1 = (input->info_1 & 0x300) | (is_cr4 ? 4 : 0);
+        for (unsigned n = 0; n < 4; n++) {
+            input->gpr[n] &= is_cr4 ? UINT64_C(0x3727ff) : UINT64_C(0xe005003f);
+        }
+    }
 }
 
 // Random exits are seldom some that exist, so most inputs are made so.
@@ -64,7 +94,7 @@ static void make_likely(X86ExitInput *input, unsigned i)
     case 1: make_memory_access(input); break;
     case 2: make_port_access(input); break;
     case 3: make_msr_access(input); break;
-    case 4: input->exit_code %= VMEXIT_XSETBV + 1; break;
+    case 4: make_control_access(input); break;
     default: break;
     }
 }
