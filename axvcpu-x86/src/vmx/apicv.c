@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#define TPR 0x080u
 #define ISR 0x100u
 #define TMR 0x180u
 #define IRR 0x200u
@@ -19,7 +20,7 @@ static const struct {
     uint16_t count;
 } readable[] = {
     {0x020, 2}, // ID, version
-    {0x080, 1}, // TPR
+    {TPR, 1},   // TPR
     {0x0a0, 1}, // PPR
     {0x0d0, 1}, // LDR
     {0x0f0, 1}, // SVR
@@ -35,7 +36,7 @@ static const struct {
 
 static bool is_virtualized(uint32_t offset)
 {
-    return offset == VMX_VIRTUAL_TPR || offset == 0xa0 || (offset >= ISR && offset < 0x280);
+    return offset == TPR || offset == 0xa0 || (offset >= ISR && offset < 0x280);
 }
 
 void vmx_pass_x2apic(uint8_t *bitmap)
@@ -51,10 +52,10 @@ void vmx_pass_x2apic(uint8_t *bitmap)
 
 // ---- into the page ----
 
-static void copy_in(uint8_t *page, uint32_t offset, const uint32_t *words)
+static void copy_in(uint32_t *page, uint32_t offset, const uint32_t *words)
 {
     for (unsigned i = 0; i < 8; i++) {
-        memcpy(page + offset + 16 * i, &words[i], sizeof(words[i]));
+        page[VMX_VIRTUAL_REGISTER(offset) + 4 * i] = words[i];
     }
 }
 
@@ -68,7 +69,7 @@ static uint8_t highest(const uint32_t *words)
     return 0;
 }
 
-static void load_registers(X86VCpu *vcpu, uint8_t *page)
+static void load_registers(X86VCpu *vcpu, uint32_t *page)
 {
     for (size_t i = 0; i < READABLE_COUNT; i++) {
         for (uint32_t n = 0; n < readable[i].count; n++) {
@@ -76,7 +77,8 @@ static void load_registers(X86VCpu *vcpu, uint8_t *page)
             uint64_t value = 0;
 
             if (!is_virtualized(offset) && x86_lapic_read(vcpu, offset, &value)) {
-                memcpy(page + offset, &value, sizeof(value));
+                page[VMX_VIRTUAL_REGISTER(offset)] = (uint32_t)value;
+                page[VMX_VIRTUAL_REGISTER(offset) + 1] = (uint32_t)(value >> 32);
             }
         }
     }
@@ -127,7 +129,7 @@ void vmx_apic_bind(const X86VCpu *vcpu, VmxState *state)
 
 static X86_RARE void load(X86VCpu *vcpu, VmxState *state)
 {
-    uint8_t *page = vmx_virtual_apic(vcpu);
+    uint32_t *page = vmx_virtual_apic(vcpu);
 
     vcpu->lapic.changed = false;
     choose_mode(vcpu, state);
@@ -150,10 +152,10 @@ void vmx_apic_load(X86VCpu *vcpu, VmxState *state)
 
 // ---- out of the page ----
 
-static void copy_out(const uint8_t *page, uint32_t offset, uint32_t *words)
+static void copy_out(const uint32_t *page, uint32_t offset, uint32_t *words)
 {
     for (unsigned i = 0; i < 8; i++) {
-        memcpy(&words[i], page + offset + 16 * i, sizeof(words[i]));
+        words[i] = page[VMX_VIRTUAL_REGISTER(offset) + 4 * i];
     }
 }
 
@@ -161,14 +163,14 @@ static void copy_out(const uint8_t *page, uint32_t offset, uint32_t *words)
 // lowers RVI, without it ending one changes SVI: the same status means the same registers.
 void vmx_apic_save(X86VCpu *vcpu, VmxState *state)
 {
-    const uint8_t *page;
+    const uint32_t *page;
     uint64_t now;
 
     if (!vcpu->percpu->features.has_apicv) {
         return;
     }
     page = vmx_virtual_apic(vcpu);
-    vcpu->lapic.tpr = page[VMX_VIRTUAL_TPR];
+    vcpu->lapic.tpr = page[VMX_VIRTUAL_TPR] & 0xff;
     now = x86_vmx_read(VMCS_GUEST_INTERRUPT_STATUS);
     if (now != state->interrupt_status) {
         state->interrupt_status = now;

@@ -584,7 +584,7 @@ static uint64_t threshold(const X86VCpu *vcpu, const VmxState *state)
     if ((state->windows & X86_WINDOW_TPR) == 0 || vcpu->percpu->features.has_apicv) {
         return 0;
     }
-    return vmx_virtual_apic(vcpu)[VMX_VIRTUAL_TPR] >> 4;
+    return vmx_virtual_apic(vcpu)[VMX_VIRTUAL_TPR] >> 4 & 0xf;
 }
 
 // Bochs 2.7 masks the host's interrupts when it enters a guest with RFLAGS.IF clear, until the guest
@@ -713,7 +713,7 @@ static void set_tpr(X86VCpu *vcpu, uint8_t value)
 // CR8 is bits 7:4 of TPR.
 static uint8_t tpr(const X86VCpu *vcpu)
 {
-    return vmx_virtual_apic(vcpu)[VMX_VIRTUAL_TPR] & 0xf0;
+    return (uint8_t)(vmx_virtual_apic(vcpu)[VMX_VIRTUAL_TPR] & 0xf0);
 }
 
 static void set_tsc_offset(X86VCpu *vcpu, uint64_t offset)

@@ -92,13 +92,14 @@ void vmx_apic_bind(const X86VCpu *vcpu, VmxState *state);
 void vmx_apic_load(X86VCpu *vcpu, VmxState *state);
 void vmx_apic_save(X86VCpu *vcpu, VmxState *state);
 
-static inline uint8_t *vmx_virtual_apic(const X86VCpu *vcpu)
+// The page has a register every 16 bytes, as that of xAPIC.
+static inline uint32_t *vmx_virtual_apic(const X86VCpu *vcpu)
 {
     return vmx_memory(vcpu->env.hal, vmx_frame(vcpu, VMX_FRAME_VIRTUAL_APIC));
 }
 
-// Offset in the virtual-APIC page, as in the page of xAPIC.
-#define VMX_VIRTUAL_TPR 0x80u
+#define VMX_VIRTUAL_REGISTER(offset) ((offset) / sizeof(uint32_t))
+#define VMX_VIRTUAL_TPR              VMX_VIRTUAL_REGISTER(0x80)
 
 // ---- failure.c: why an entry was refused, to the log ----
 void vmx_log_failure(const X86VCpu *vcpu, uint64_t reason);

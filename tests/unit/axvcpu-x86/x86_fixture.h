@@ -211,8 +211,8 @@ static inline void fixture_start(X86Fixture *f)
     if (fixture_is_vmx) {
         x86_sim_reset_vmx();
         if (!fixture_has_apicv) {
-            x86_sim.reg[X86_SIM_VMX_SECONDARY_CONTROLS] &=
-                ~((uint64_t)SECONDARY_VIRTUAL_INTERRUPT_DELIVERY << 32);
+            x86_sim.reg[X86_SIM_VMX_SECONDARY_CONTROLS] &= ~(
+                (uint64_t)SECONDARY_VIRTUAL_INTERRUPT_DELIVERY << 32);
         }
     } else {
         x86_sim_reset();
