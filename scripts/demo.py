@@ -35,6 +35,7 @@ class Guest:
     interactive: bool = False
     enter_after: str = ""  # Enter is pressed once the guest has printed this: the UART interrupts
     debian: tuple[str, ...] = ()  # the files of guest.py that are kernel and ramdisk
+    built: str = ""  # the kernel, a file that was built with the hypervisor
     archs: tuple[str, ...] = tuple(machine.ARCHS)
 
 
@@ -51,6 +52,8 @@ GUESTS = {
                          config="linux.toml", debian=BOOT, words="axvm.shell", interactive=True),
     "u-boot": Guest("Debian's U-Boot at its prompt; leave it with 'poweroff', Ctrl-] x or Ctrl-A x",
                     config="u-boot.toml", interactive=True, archs=("riscv64",)),
+    "multiboot": Guest("a Multiboot guest of our own; says what its loader gave it and powers off",
+                       config="multiboot.toml", built="guest-multiboot.elf", archs=("x86_64",)),
     "memtest": Guest("Debian's memtest86+, which never ends; leave it with Ctrl-] x or Ctrl-A x",
                      config="memtest.toml", debian=("memtest",), interactive=True, archs=("x86_64",)),
 }
@@ -149,11 +152,13 @@ def check_arguments(args):
         raise UsageError(f"{what} takes no --append and no --set")
 
 
-def bundle_for(args):
+def bundle_for(args, image):
     chosen = GUESTS[args.guest]
     if args.bundle or not chosen.config:
         return args.bundle
     overrides = []
+    if chosen.built:
+        overrides = [f"kernel.kernel_path={image.parent / 'guests' / chosen.built}"]
     if chosen.debian:
         files = guest.ensure(machine.MACHINES[args.machine].arch)
         overrides = [f"kernel.{field}={files[name]}"
@@ -275,7 +280,7 @@ def main(argv=None):
         subprocess.run([str(machine.ROOT / "scripts/setup.sh"), "demo", args.machine], check=True)
         print(f"demo.sh: building axvm-demo for {args.machine}", file=sys.stderr, flush=True)
         image = machine.build_image(args.machine, args.compiler)
-        command = emulator_command(args, image, bundle_for(args))
+        command = emulator_command(args, image, bundle_for(args, image))
     except (UsageError, machine.MachineError, guest.GuestError, OSError) as error:
         print(f"demo.sh: {error}", file=sys.stderr)
         return 2

@@ -25,15 +25,18 @@ def plugin():
 DIRECT = {
     "aarch64": ("virt,gic-version=3", "ttyAMA0"),
     "riscv64": ("virt", "ttyS0"),
+    "x86_64": ("microvm", "ttyS0"),
 }
+# CMPXCHG16B of QEMU 7.2 leaves garbage in the flags.
+DIRECT_CPUS = {"x86_64": "max,-cx16"}
 
 
 def direct_command(arch, kernel, initramfs):
     """The same kernel without a hypervisor, with the command line of axvm-demo/configs/ARCH/linux.toml."""
     this = machine.ARCHS[arch]
     board, console = DIRECT[arch]
-    return [this.emulator, "-M", board, "-cpu", this.cpu, "-smp", "1", "-m", "256",
-            "-nographic", "-nodefaults", "-serial", "stdio", "-no-reboot",
+    return [this.emulator, "-M", board, "-cpu", DIRECT_CPUS.get(arch, this.cpu), "-smp", "1", "-m", "256",
+            "-display", "none", "-nodefaults", "-serial", "stdio", "-no-reboot",
             "-kernel", str(kernel), "-initrd", str(initramfs), "-append", f"console={console} quiet panic=-1"]
 
 

@@ -16,11 +16,11 @@ BOOT_TIMEOUT = 120
 COUNT_TIMEOUT = 600
 
 
-def linux_bundle(arch, name, words="", overrides=()):
+def linux_bundle(arch, name, words="", config="linux", kernel="kernel"):
     files = guest.ensure(arch)
     return machine.make_bundle(
-        arch, driver.scratch(f"{arch}-{name}.bundle"), [machine.CONFIGS / arch / "linux.toml"],
-        [f"kernel.kernel_path={files['kernel']}", f"kernel.ramdisk_path={files['initramfs']}", *overrides], words)
+        arch, driver.scratch(f"{arch}-{name}.bundle"), [machine.CONFIGS / arch / f"{config}.toml"],
+        [f"kernel.kernel_path={files[kernel]}", f"kernel.ramdisk_path={files['initramfs']}"], words)
 
 
 def check_sleep(console):
@@ -43,27 +43,39 @@ def check_ready(console, arch, cpus):
         console.fail(f"guest has {ready['cpus']} CPUs of kind {ready['machine']}, not {cpus} of {arch}")
 
 
-def check_exits(console):
+def check_exits(console, arch):
     exits = system_cases.check_summary(console)
-    if int(exits["exits"]) >= expected.MAX_LINUX_EXITS:
-        console.fail(f"{exits['exits']} exits, fewer than {expected.MAX_LINUX_EXITS} wanted")
+    if int(exits["exits"]) >= expected.MAX_LINUX_EXITS[arch]:
+        console.fail(f"{exits['exits']} exits, fewer than {expected.MAX_LINUX_EXITS[arch]} wanted")
     console.search(r'^\[axvm\] vm \d+ "linux": ended: power-off')
     return int(exits["exits"])
 
 
-def run_boot(arch, cpu, image):
+def check_boot(console, arch, cpu=None):
     """Boots, sleeps, counts interrupts, powers off, with few exits."""
+    check_ready(console, arch, 1)
+    console.send("\n")  # for the UART's receive interrupt
+    seconds = check_sleep(console)
+    exits = check_exits(console, arch)
+    for what, pattern in (("timer", BOARDS[arch].IRQ_TIMER), ("UART", BOARDS[arch].IRQ_UART)):
+        if int(console.search(pattern)["count"]) == 0:
+            console.fail(f"no {what} interrupt was counted")
+    if cpu in BOARDS[arch].CPU_LINES:
+        console.search(BOARDS[arch].CPU_LINES[cpu])
+    return f"{exits} exits, sleep {seconds} s"
+
+
+def run_boot(arch, cpu, image):
     bundle = linux_bundle(arch, "linux")
     with driver.emulator(f"linux-boot-{cpu}", arch, image, BOOT_TIMEOUT, bundle, cpu=cpu) as console:
-        check_ready(console, arch, 1)
-        console.send("\n")  # for the UART's receive interrupt
-        seconds = check_sleep(console)
-        for what, pattern in (("timer", BOARDS[arch].IRQ_TIMER), ("UART", BOARDS[arch].IRQ_UART)):
-            if int(console.expect(pattern)["count"]) == 0:
-                console.fail(f"no {what} interrupt was counted")
-        if cpu in BOARDS[arch].CPU_LINES:
-            console.expect(BOARDS[arch].CPU_LINES[cpu])
-        return f"{check_exits(console)} exits, sleep {seconds} s"
+        return check_boot(console, arch, cpu)
+
+
+def run_pvh_boot(arch, image):
+    """The kernel's ELF file, started by its PVH note."""
+    bundle = linux_bundle(arch, "linux-pvh", config="linux-pvh", kernel="vmlinux")
+    with driver.emulator("linux-pvh", arch, image, BOOT_TIMEOUT, bundle) as console:
+        return check_boot(console, arch)
 
 
 def run_reboot(arch, image):
@@ -100,7 +112,7 @@ def run_demo_script(arch, image):
     with driver.Console(f"{arch}-linux-demo.sh", command, BOOT_TIMEOUT) as console:
         check_ready(console, arch, 1)
         check_sleep(console)
-        check_exits(console)
+        check_exits(console, arch)
 
 
 def type_command(console, command, answer):
@@ -163,6 +175,8 @@ def cases(arch):
     bind = functools.partial
     for cpu in BOARDS[arch].CPUS:
         yield f"boot on {cpu}", bind(run_boot, arch, cpu)
+    if "vmlinux" in guest.names_of(guest.ARCHS[arch]):
+        yield "boot by PVH", bind(run_pvh_boot, arch)
     yield "scripts/demo.sh", bind(run_demo_script, arch)
     yield "load", bind(run_load, arch)
     for vcpus, cpus in ((2, 2), (4, 1), (4, 2)):
