@@ -560,7 +560,7 @@ static AxError answer(X86ExitRun *run, uint8_t how)
                : x86_complete_call(vcpu, exit, (AxError)(how % AX_ERROR_COUNT), run->input->value);
 }
 
-static void x86_exit_input(const uint8_t *data, size_t size)
+static inline void x86_exit_input(const uint8_t *data, size_t size)
 {
     X86ExitRun *run = &x86_exit_run;
     X86ExitInput input;
