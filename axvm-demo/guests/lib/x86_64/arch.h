@@ -296,7 +296,8 @@ uint64_t guest_step_stack(void);
 uint64_t guest_map(unsigned index, uint64_t address, uint64_t pte);
 
 // ---- local APIC ----
-#define GUEST_LAPIC UINT64_C(0xfee00000)
+#define GUEST_LAPIC  UINT64_C(0xfee00000)
+#define GUEST_IOAPIC UINT64_C(0xfec00000)
 
 #define LAPIC_ID        0x020
 #define LAPIC_VERSION   0x030

@@ -5,6 +5,7 @@
 void guest_main(void)
 {
     guest_printf("TAP version 13\n");
+    test_firmware();
     test_identity();
     test_msrs();
     test_ports();
@@ -13,5 +14,7 @@ void guest_main(void)
     test_exceptions();
     test_interrupts();
     test_timers();
+    test_fp();
     test_smp();
+    test_tsc_write();
 }

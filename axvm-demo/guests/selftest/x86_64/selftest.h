@@ -9,6 +9,10 @@
 
 #define SELFTEST_SCRATCH_PORT (GUEST_UART_PORT + 7u) // keeps a byte
 
+// By the ACPI tables, after test_firmware.
+uint32_t selftest_cpus(void);
+
+void test_firmware(void);
 void test_identity(void);
 void test_msrs(void);
 void test_ports(void);
@@ -17,4 +21,6 @@ void test_memory(void);
 void test_exceptions(void);
 void test_interrupts(void);
 void test_timers(void);
+void test_fp(void);
 void test_smp(void);
+void test_tsc_write(void);
