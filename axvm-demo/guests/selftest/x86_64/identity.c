@@ -100,7 +100,7 @@ static void leaf_0(void)
     const GuestCpuid r = guest_cpuid(0, 0);
     const uint32_t vendor[3] = {r.ebx, r.edx, r.ecx};
 
-    GUEST_CHECK_EQ(r.eax, 0xd, "the last basic leaf is 0xd");
+    GUEST_CHECK(r.eax >= 0xd && r.eax < 0x20, "there are the basic leaves up to 0xd");
     GUEST_CHECK(memcmp(vendor, "AuthenticAMD", 12) == 0 || memcmp(vendor, "GenuineIntel", 12) == 0,
                 "CPUID names the vendor");
     GUEST_CHECK_EQ(guest_cpuid(0x80000000, 0).eax, 0x80000008, "the last extended leaf is 8");
