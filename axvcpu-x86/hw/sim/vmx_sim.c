@@ -37,15 +37,27 @@ typedef struct Region {
 
 static_assert(sizeof(Region) <= 4096, "a region is a page");
 
+// By width, class and index of an encoding; 0 where no field is.
+#define INDICES      64u
+#define INDEX(field) ((field) >> 1 & 0x1ff)
+#define NO_ENCODING  UINT32_C(0xffff9001) // bits that no encoding here has
+static const uint8_t slots[4][4][INDICES] = {
+#define PLACE(name, encoding) \
+    [VMCS_WIDTH(encoding)][VMCS_CLASS(encoding)][INDEX(encoding)] = SLOT_##name + 1,
+    VMCS_FIELDS(PLACE)
+#undef PLACE
+};
+static_assert(SLOT_COUNT < UINT8_MAX, "a slot fits");
+
 static Slot slot_of(uint32_t field)
 {
-    switch (field) {
-#define CASE(name, encoding) \
-    case (encoding): return SLOT_##name;
-        VMCS_FIELDS(CASE)
-#undef CASE
-    default: return SLOT_COUNT;
+    uint8_t slot;
+
+    if ((field & NO_ENCODING) != 0 || INDEX(field) >= INDICES) {
+        return SLOT_COUNT;
     }
+    slot = slots[VMCS_WIDTH(field)][VMCS_CLASS(field)][INDEX(field)];
+    return slot != 0 ? (Slot)(slot - 1) : SLOT_COUNT;
 }
 
 static Region *region_at(uint64_t address)
