@@ -27,8 +27,10 @@ import consumer_cases  # noqa: E402
 import driver  # noqa: E402
 import host_cases  # noqa: E402
 import linux_cases  # noqa: E402
+import pc_cases  # noqa: E402
 import system_cases  # noqa: E402
 import u_boot_cases  # noqa: E402
+import vmx_cases  # noqa: E402
 
 MIN_COVERAGE = 0.90
 CROSS_ARCHS = tuple(machine.ARCHS)
@@ -300,21 +302,23 @@ def suite_tools(report):
     print(f"     tools: {loaded.countTestCases()} tests", flush=True)
 
 
-def run_cases(report, suite, cases):
-    for arch in CROSS_ARCHS:
+def run_cases(report, suite, cases, names=CROSS_ARCHS):
+    """`cases` of a machine gives (name, function of the image) of each case."""
+    for name in names:
         image = None
         try:
-            image = machine.build_image(arch)
+            image = machine.build_image(name)
         except machine.MachineError as error:
-            report.add(suite, f"{arch} build", FAIL, str(error))
-        for name, function in cases(arch) if image else ():
-            report.case(suite, f"{arch} {name}", function, image)
+            report.add(suite, f"{name} build", FAIL, str(error))
+        for case, function in cases(name) if image else ():
+            report.case(suite, f"{name} {case}", function, image)
 
 
 def suite_system(report):
-    """axvm-demo in the emulator: built-in guest, bad bundles, bad machines, memory, devices and CPUs"""
+    """axvm-demo in QEMU: built-in guest, bad bundles, bad machines, memory, devices, CPUs, boot loaders"""
     run_cases(report, "system", system_cases.cases)
     run_cases(report, "system", host_cases.cases)
+    run_cases(report, "system", pc_cases.cases)
 
 
 def suite_linux(report):
@@ -323,9 +327,14 @@ def suite_linux(report):
     run_cases(report, "linux", u_boot_cases.cases)
 
 
+def suite_vmx(report):
+    """the same in Bochs, which has VMX: built-in guests, CPUs of several times, the stock kernel; minutes"""
+    run_cases(report, "vmx", vmx_cases.cases, (vmx_cases.MACHINE,))
+
+
 def suite_bench(report):
     """instructions per exit, measured by the built-in guest"""
-    run_cases(report, "bench", bench.cases)
+    run_cases(report, "bench", bench.cases, tuple(machine.MACHINES))
 
 
 SUITES = {name.removeprefix("suite_"): function for name, function in

@@ -16,10 +16,11 @@ BOOT_TIMEOUT = 120
 COUNT_TIMEOUT = 600
 
 
-def linux_bundle(arch, name, words="", config="linux", kernel="kernel"):
+def linux_bundle(name, label, words="", config="linux", kernel="kernel"):
+    arch = machine.MACHINES[name].arch
     files = guest.ensure(arch)
     return machine.make_bundle(
-        arch, driver.scratch(f"{arch}-{name}.bundle"), [machine.CONFIGS / arch / f"{config}.toml"],
+        arch, driver.scratch(f"{name}-{label}.bundle"), [machine.CONFIGS / arch / f"{config}.toml"],
         [f"kernel.kernel_path={files[kernel]}", f"kernel.ramdisk_path={files['initramfs']}"], words)
 
 

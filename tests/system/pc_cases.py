@@ -11,7 +11,7 @@ import system_cases
 
 ARCHS = ("x86_64",)
 TIMEOUT = 120
-HELLO = r"^hello from 64-bit mode, CPU \w+$"
+HELLO = r"^hello from 64-bit mode, CPU (?P<vendor>\w+)$"
 
 
 def bundle(arch, config, kernel):
