@@ -98,7 +98,7 @@ AxError axvm_board_interrupt_acknowledge(void *state, AxVCpu *vcpu, uint64_t *ve
 {
     (void)state;
     (void)vcpu;
-    (void)vector;
+    *vector = 0;
     return AX_ENOTSUP;
 }
 
