@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A virtual CPU on AMD SVM (AMD64 APM volume 2, chapter 15). Complete types to embed; the fields are
- * private to the backend. The host runs in ring 0 of 64-bit mode with four-level paging, with TR
- * loaded, and its C code uses no x87, SSE or AVX register, between bind and unbind of a vCPU.
+ * A virtual CPU on AMD SVM (AMD64 APM volume 2, chapter 15) or Intel VMX (SDM volume 3, chapters 24 to
+ * 32). Complete types to embed; the fields are private to the backend. The host runs in ring 0 of
+ * 64-bit mode with four-level paging, with TR loaded, and its C code uses no x87, SSE or AVX register,
+ * between bind and unbind of a vCPU.
  *
  * Interrupts are off during a run, and on only while the guest runs. AxVCpuHal.irq_fetch is called
  * with an interrupt that is pending and not acknowledged: the host lets it arrive (STI, NOP, CLI) and
  * returns the number that its handler saw.
  *
- * AX_EXIT_HYPERCALL is VMMCALL at CPL 0 (elsewhere it is #UD): nr is RAX, args are RDI, RSI, RDX,
+ * AX_EXIT_HYPERCALL is VMMCALL on SVM, VMCALL on VMX, at CPL 0 (elsewhere it is #UD): nr is RAX, args are RDI, RSI, RDX,
  * R10, R8, R9. The answer goes to RAX: `value`, or with an error -1000 - AxError.
  *
  * The local APIC is the backend's: the page at 0xfee00000, which the VM layer leaves unmapped, and
