@@ -6,6 +6,7 @@
 #define TICKS        1000000u
 #define DIVIDE_BY_1  0xbu
 #define MODE_ONE     0u
+#define ATTEMPTS     10u
 
 static volatile uint32_t count;
 
@@ -117,6 +118,12 @@ static uint64_t speed(uint32_t divide, uint64_t factor)
     return (first - last) * factor * 1024 / ticks;
 }
 
+static bool is_near(uint64_t got, uint64_t expected)
+{
+    return got > expected / 4 * 3 && got < expected / 4 * 5;
+}
+
+// A machine that has other work may need several attempts.
 static void each_divider(void)
 {
     static const struct {
@@ -127,17 +134,55 @@ static void each_divider(void)
                     {"divided by 8", 0x2, 8},    {"divided by 16", 0x3, 16},
                     {"divided by 32", 0x8, 32},  {"divided by 64", 0x9, 64},
                     {"divided by 128", 0xa, 128}};
-    const uint64_t expected = speed(DIVIDE_BY_1, 1);
+    uint64_t expected = speed(DIVIDE_BY_1, 1);
+
+    for (unsigned i = 0; i < 2; i++) { // the least disturbed of three
+        const uint64_t again = speed(DIVIDE_BY_1, 1);
+
+        expected = again > expected ? again : expected;
+    }
 
     for (size_t i = 0; i < sizeof(dividers) / sizeof(dividers[0]); i++) {
-        const uint64_t got = speed(dividers[i].divide, dividers[i].factor);
+        uint64_t got = 0;
 
-        if (!GUEST_CHECK(got > expected / 4 * 3 && got < expected / 4 * 5, dividers[i].name)) {
+        for (unsigned attempt = 0; attempt < ATTEMPTS && !is_near(got, expected); attempt++) {
+            got = speed(dividers[i].divide, dividers[i].factor);
+        }
+        if (!GUEST_CHECK(is_near(got, expected), dividers[i].name)) {
             guest_printf("# %lu counts, expected %lu\n", got, expected);
         }
     }
     lapic_write(LAPIC_DIVIDE, DIVIDE_BY_1);
     lapic_write(LAPIC_INITIAL, 0);
+}
+
+static void disarm_by_msr(void)
+{
+    write_msr(MSR_TSC_DEADLINE, 0);
+}
+
+static void disarm_by_mode(void)
+{
+    lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
+}
+
+// Interrupts behind a deadline that was disarmed in time, which may need several attempts on a machine
+// that has other work.
+static uint32_t count_after(void (*disarm)(void))
+{
+    uint64_t due;
+
+    do {
+        let_in();
+        count = 0;
+        lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER | LVT_DEADLINE);
+        due = guest_ticks() + UINT64_C(10) * TICKS;
+        write_msr(MSR_TSC_DEADLINE, due);
+        disarm();
+    } while (guest_ticks() >= due);
+    wait_ticks(UINT64_C(12) * TICKS);
+    let_in();
+    return count;
 }
 
 static void deadline(void)
@@ -158,20 +203,12 @@ static void deadline(void)
     write_msr(MSR_TSC_DEADLINE, 1);
     wait_for(1);
     GUEST_CHECK_EQ(count, 1, "a deadline that is over comes at once");
-    write_msr(MSR_TSC_DEADLINE, guest_ticks() + UINT64_C(2) * TICKS);
-    write_msr(MSR_TSC_DEADLINE, 0);
-    wait_ticks(UINT64_C(4) * TICKS);
-    let_in();
-    GUEST_CHECK_EQ(count, 1, "0 disarms it");
-    write_msr(MSR_TSC_DEADLINE, guest_ticks() + UINT64_C(2) * TICKS);
-    lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
-    wait_ticks(UINT64_C(4) * TICKS);
-    let_in();
-    GUEST_CHECK_EQ(count, 1, "so does another mode");
+    GUEST_CHECK_EQ(count_after(disarm_by_msr), 0, "0 disarms it");
+    GUEST_CHECK_EQ(count_after(disarm_by_mode), 0, "so does another mode");
     write_msr(MSR_TSC_DEADLINE, 1);
     GUEST_CHECK_EQ(read_msr(MSR_TSC_DEADLINE), 0, "in which the MSR reads as 0");
     let_in();
-    GUEST_CHECK_EQ(count, 1, "and does nothing");
+    GUEST_CHECK_EQ(count, 0, "and does nothing");
 }
 
 void test_timers(void)
