@@ -10,7 +10,7 @@
 #define AFTER_LOGIC AF
 #define AFTER_BIT   (OF | SF | AF | PF)
 
-#define TWO_ENDS    0x80000000
+#define ONE_TRAPS   0x80000000     // of its two operands in memory
 
     .macro  form undefined:req, text:req
     .pushsection .text.steps, "ax"
@@ -123,6 +123,8 @@
     form    0, "movzwl \m, %edx"
     form    0, "movswl \m, %edx"
     form    0, "movnti %ecx, \m"
+    form    0, "pushw \m"
+    form    0, "popw \m"
     .endm
 
 // An access of each width at the address `m`.
@@ -132,9 +134,43 @@
     form    0, "addb $0x12, \m"
     .endm
 
+// What a load leaves in the register is looked at by RCX and RDX.
+    .macro  vector_load op, m
+    form    0, "\op \m, %xmm1; movq %xmm1, %rcx; psrldq $8, %xmm1; movq %xmm1, %rdx"
+    .endm
+
+    .macro  vector_store op, m
+    form    0, "movq %rax, %xmm1; pslldq $3, %xmm1; \op %xmm1, \m"
+    .endm
+
+    .macro  forms_of_vectors m
+    .irp    op, movups, movupd, movdqu, lddqu, movss, movsd, movq, movd, movaps, movapd, movdqa
+    vector_load \op, \m
+    .endr
+    .irp    op, movups, movupd, movdqu, movss, movsd, movq, movd, movaps, movapd, movdqa
+    vector_store \op, \m
+    .endr
+    .irp    op, movntps, movntpd, movntdq
+    vector_store \op, \m
+    .endr
+    form    0, "movdqu \m, %xmm9; movq %xmm9, %r8"
+    form    0, "movq %rax, %xmm15; movdqu %xmm15, \m"
+    .endm
+
     .macro  strings_of_size s
-    form    TWO_ENDS, "movs\s"
-    form    TWO_ENDS, "rep movs\s"
+    .irp    repeat, rep, repe, repne
+    form    0, "\repeat movs\s"
+    .endr
+    .irp    repeat, repe, repne
+    form    ONE_TRAPS, "\repeat cmps\s"
+    form    0, "\repeat scas\s"
+    .endr
+    form    ONE_TRAPS, "cmps\s"
+    form    0, "scas\s"
+    form    0, "lods\s"
+    form    0, "rep lods\s"
+    form    0, "movs\s"
+    form    0, "rep movs\s"
     form    0, "stos\s"
     form    0, "rep stos\s"
     .endm
@@ -154,6 +190,11 @@ forms_64:
     form    0, "movswq (%rbx), %rdx"
     form    0, "movslq (%rbx), %rdx"
     form    0, "movnti %rcx, (%rbx)"
+    form    0, "pushq (%rbx)"
+    form    0, "popq (%rbx)"
+    form    0, "pushq 8(%r12)"
+    form    0, "popq -8(%r12)"
+    forms_of_vectors (%rbx)
     .irp    m, "8(%rbx)", "-8(%rbx)", "0x10(%rbx)", "0x20(%rbp)", "(%rbx,%rcx)", "4(%rbp,%r9,4)"
     address "\m"
     .endr
@@ -186,9 +227,9 @@ strings_64:
     .irp    size, b, w, l, q
     strings_of_size \size
     .endr
-    form    TWO_ENDS, ".byte 0x67; rep movsb"
+    form    0, ".byte 0x67; rep movsb"
     form    0, ".byte 0x67; stosl"
-    form    TWO_ENDS, "repne movsw"
+    form    0, "repne movsw"
 strings_64_end:
 
     .global forms_32, forms_32_end
@@ -197,6 +238,8 @@ forms_32:
     forms_of_all (%ebx)
     forms_of_movbe (%ebx), %ax
     forms_of_movbe (%ebx), %eax
+    form    0, "pushl (%ebx)"
+    form    0, "popl (%ebx)"
     form    0, "incl 8(%ebp)"
     .irp    m, "8(%ebx)", "-8(%ebx)", "0x20(%ebp)", "(%ebx,%ecx)", "4(%ebp,%ecx,4)", "%es:(%ebx)", "%ss:4(%ebx)"
     address "\m"
@@ -218,6 +261,8 @@ strings_32_end:
 forms_16:
     .code16
     forms_of_all (%bx)
+    form    0, "pushl (%bx)"
+    form    0, "popl (%bx)"
     .irp    m, "8(%bx)", "-8(%bx)", "%ds:0x20(%bp)", "(%bx,%si)", "%ds:(%bp,%di)", "(%si)", "(%di)", "0x100(%di)", "0x800", "(%ebx)", "(%ebx,%ecx)", "%es:(%bx)"
     address "\m"
     .endr
@@ -228,7 +273,7 @@ strings_16:
     .irp    size, b, w, l
     strings_of_size \size
     .endr
-    form    TWO_ENDS, ".byte 0x67; rep movsb"
+    form    0, ".byte 0x67; rep movsb"
     form    0, ".byte 0x67; stosl"
 strings_16_end:
     .section .note.GNU-stack, "", @progbits

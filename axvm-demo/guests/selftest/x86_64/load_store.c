@@ -23,7 +23,7 @@ typedef struct Form {
     uint32_t undefined; // flags of RFLAGS, and:
 } Form;
 
-#define FORM_TWO_ENDS (UINT32_C(1) << 31) // a string instruction with two addresses
+#define FORM_ONE_TRAPS (UINT32_C(1) << 31) // only one of its two operands in memory may trap
 
 typedef struct Table {
     const Form *begin;
@@ -246,13 +246,13 @@ static bool is_offered(const Form *form)
     return has_movbe || strncmp(form->name, "movbe", 5) != 0;
 }
 
-// 16-bit code has one segment for all, which begins with the page. Both ends of a MOVS may not trap.
+// 16-bit code has one segment for all, which begins with the page.
 static bool is_possible(const Form *form, GuestMode mode, const Seed *seed)
 {
     if (seed->source_elsewhere || seed->target_elsewhere) {
         return guest_mode_bits(mode) != 16;
     }
-    return !is_string(seed) || (form->undefined & FORM_TWO_ENDS) == 0;
+    return (form->undefined & FORM_ONE_TRAPS) == 0;
 }
 
 // In 64-bit mode, a check per form.
@@ -299,6 +299,82 @@ static void each_mode(void)
     }
 }
 
+// ---- across pages, and what is refused ----
+
+enum { PAGE_BEFORE = SELFTEST_PAGE_LOAD_STORE, PAGE_DEVICE, PAGE_BEHIND };
+
+static void check_across(uint64_t address, const char *load_name, const char *store_name)
+{
+    static GuestContext context;
+    volatile uint8_t *bytes = (volatile uint8_t *)address;
+
+    for (unsigned i = 0; i < 8; i++) {
+        bytes[i] = (uint8_t)(0x81 + i);
+    }
+    context.rflags = RFLAGS_1;
+    context.r[RSP] = guest_step_stack();
+    context.r[RBX] = address;
+    context.r[RAX] = 0;
+    GUEST_CHECK(guest_step(&context, GUEST_LONG, GUEST_CODE("movq (%%rbx), %%rax")) &&
+                    context.r[RAX] == UINT64_C(0x8887868584838281),
+                load_name);
+    context.r[RAX] = UINT64_C(0x1122334455667788);
+    GUEST_CHECK(guest_step(&context, GUEST_LONG_USER, GUEST_CODE("xchgq %%rax, (%%rbx)")) &&
+                    context.r[RAX] == UINT64_C(0x8887868584838281) && bytes[0] == 0x88 &&
+                    bytes[3] == 0x55 && bytes[4] == 0x44 && bytes[7] == 0x11,
+                store_name);
+}
+
+static void across_pages(void)
+{
+    const uint64_t rights = PTE_P | PTE_W | PTE_U;
+
+    (void)guest_map(PAGE_BEFORE, (uint64_t)ram_page, rights);
+    const uint64_t device = guest_map(PAGE_DEVICE, GUEST_SCRATCH_BASE, rights);
+    const uint64_t behind = guest_map(PAGE_BEHIND, (uint64_t)ram_page, rights);
+
+    check_across(device - 4, "a load from memory into the device",
+                 "an exchange from memory into the device");
+    check_across(behind - 4, "a load from the device into memory",
+                 "an exchange from the device into memory");
+    check_across(device + 0x101, "a load that is not aligned", "an exchange that is not aligned");
+}
+
+static void check_refused(GuestCode code, const char *name)
+{
+    static GuestContext context;
+
+    context.rflags = RFLAGS_1;
+    context.r[RBX] = GUEST_SCRATCH_BASE + OPERAND;
+    context.r[RSP] = guest_step_stack();
+    (void)guest_step(&context, GUEST_LONG, code);
+    if (!GUEST_CHECK(context.vector == VECTOR_GP && context.error == 0, name)) {
+        guest_printf("# vector %lu error 0x%lx rip 0x%lx\n", context.vector, context.error,
+                     context.rip);
+    }
+}
+
+// What is not emulated is a fault for the guest, never a wrong answer.
+static void refused(void)
+{
+    check_refused(GUEST_CODE("shll $1, (%%rbx)"), "a shift of a device is refused");
+    check_refused(GUEST_CODE("imull (%%rbx), %%eax"), "a multiplication by a device is refused");
+    check_refused(GUEST_CODE("divl (%%rbx)"), "a division by a device is refused");
+    check_refused(GUEST_CODE("bsfl (%%rbx), %%eax"), "a search in a device is refused");
+    check_refused(GUEST_CODE("cmpxchg8b (%%rbx)"), "CMPXCHG8B on a device is refused");
+    check_refused(GUEST_CODE("fldl (%%rbx)"), "an x87 load from a device is refused");
+    check_refused(GUEST_CODE("movq (%%rbx), %%mm0"), "an MMX load from a device is refused");
+    check_refused(GUEST_CODE("addps (%%rbx), %%xmm0"), "an SSE addition of a device is refused");
+    check_refused(GUEST_CODE("fxsave (%%rbx)"), "FXSAVE to a device is refused");
+    check_refused(GUEST_CODE("lgdt (%%rbx)"), "LGDT from a device is refused");
+    check_refused(GUEST_CODE("call *(%%rbx)"), "a call through a device is refused");
+    check_refused(GUEST_CODE("jmp *(%%rbx)"), "a jump through a device is refused");
+    check_refused(GUEST_CODE("movq %%rbx, %%rsp; pushq %%rax"), "a device as stack is refused");
+    check_refused(GUEST_CODE("movq %%rbx, %%rsp; popq %%rax"), "popping from a device is refused");
+    check_refused(GUEST_CODE("movq %%rbx, %%rsp; call .+5"), "a call with it is refused");
+    check_refused(GUEST_CODE("jmp *%%rbx"), "code in a device is refused");
+}
+
 void test_load_store(void)
 {
     for (unsigned i = 0; i < WORDS; i++) {
@@ -307,4 +383,6 @@ void test_load_store(void)
     each_form(forms[2], seeds, SEEDS);
     each_form(strings[2], string_seeds, STRING_SEEDS);
     each_mode();
+    across_pages();
+    refused();
 }
