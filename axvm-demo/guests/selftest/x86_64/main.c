@@ -14,6 +14,7 @@ void guest_main(void)
     test_exceptions();
     test_interrupts();
     test_timers();
+    test_board();
     test_fp();
     test_smp();
     test_tsc_write();

@@ -22,6 +22,7 @@ void test_memory(void);
 void test_exceptions(void);
 void test_interrupts(void);
 void test_timers(void);
+void test_board(void);
 void test_fp(void);
 void test_smp(void);
 void test_tsc_write(void);
