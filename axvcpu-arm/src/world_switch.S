@@ -67,7 +67,9 @@
     \handler \number
 .endm
 
-.balign 2048 // first in the section: no padding
+// In a section of its own: a linker script can put it beside others of such an alignment.
+.section .text.vectors, "ax", %progbits
+.balign 2048
 FUNC(aarch64_vectors)
     vector_at 0x000, return_to_host_vectors // EL2 with SP_EL0
     vector_at 0x080, return_to_host_vectors
@@ -87,6 +89,8 @@ FUNC(aarch64_vectors)
     vector_at 0x780, leave_guest, AARCH64_VECTOR_SERROR_NR
 .org aarch64_vectors + 0x800
 END(aarch64_vectors)
+
+.text
 
 // uint64_t aarch64_world_switch(Aarch64GuestRegs *regs)
 .balign 64

@@ -17,6 +17,8 @@ SECTIONS
     image_start = .;
     .text : {
         KEEP(*(.head))
+        *(.text.fault)
+        *(.text.vectors)
         *(.text .text.*)
     } :text
 

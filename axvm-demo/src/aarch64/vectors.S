@@ -19,7 +19,7 @@
     b       fault_save
     .endm
 
-    .text
+    .section .text.vectors, "ax", %progbits
     .balign 2048
     .global fault_vectors
     .type fault_vectors, %function
@@ -29,6 +29,8 @@ fault_vectors:
     .endr
     .size fault_vectors, . - fault_vectors
 
+    // Near the vectors: TBNZ reaches 32 KiB.
+    .section .text.fault, "ax", %progbits
     // The push that hit the guard was a synchronous exception. Nothing returns from here, so that a
     // guest's SP_EL0 and our TPIDR_EL2 may be lost.
     .type fault_overflow, %function
