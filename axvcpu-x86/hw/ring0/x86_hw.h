@@ -243,11 +243,11 @@ static inline bool x86_vmx_enter(struct X86GuestRegs *regs)
 {
     bool ok;
 
-    __asm__ volatile("call vmx_world_switch"
-                     : "+D"(regs), "=@cca"(ok)
+    __asm__ volatile("call vmx_world_switch\n\tseta %%al"
+                     : "+D"(regs), "=a"(ok)
                      :
-                     : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13",
-                       "r14", "r15", "memory");
+                     : "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+                       "r15", "cc", "memory");
     return ok;
 }
 
