@@ -31,7 +31,7 @@ typedef struct __attribute__((packed)) Tss {
 #define GATE_INTERRUPT 0x8e00
 #define GATE_USER      0x6000
 #define GATE_PRESENT   0x8000
-#define VECTOR_SIZE    16
+#define VECTOR_SIZE    UINT64_C(16)
 #define IRQ_FIRST      32
 #define SEL_TSS        0x80u
 #define TSS_AVAILABLE  UINT64_C(0x0000890000000000)

@@ -298,7 +298,7 @@ static void half_way(const char *name, GuestCode code, unsigned width)
     const uint64_t end = GUEST_WINDOW + PAGE_TARGET_END * GUEST_PAGE;
     GuestContext result;
 
-    copy_to_the_end(code, GUEST_SCRATCH_BASE, 8, 3 * width, &result);
+    copy_to_the_end(code, GUEST_SCRATCH_BASE, 8, UINT64_C(3) * width, &result);
     if (!GUEST_CHECK(result.vector == VECTOR_PF && result.error == PF_WRITE && result.cr2 == end &&
                          result.r[RCX] == 5 && result.r[RDI] == end &&
                          result.rip == guest_step_pc(GUEST_LONG),

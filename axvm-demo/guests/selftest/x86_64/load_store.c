@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define WORDS     8u
-#define MIDDLE    4u // of the words: the operand
+#define MIDDLE    UINT64_C(4) // of the words: the operand
 #define OFFSET    UINT64_C(0x7e0)
 #define OPERAND   (OFFSET + 8 * MIDDLE)
 #define RFLAGS_RF UINT64_C(0x10000)
@@ -378,7 +378,7 @@ static void refused(void)
 void test_load_store(void)
 {
     for (unsigned i = 0; i < WORDS; i++) {
-        *(volatile uint64_t *)(GUEST_SCRATCH_BASE + OFFSET + 8 * i) = 0;
+        *(volatile uint64_t *)(GUEST_SCRATCH_BASE + OFFSET + UINT64_C(8) * i) = 0;
     }
     each_form(forms[2], seeds, SEEDS);
     each_form(strings[2], string_seeds, STRING_SEEDS);

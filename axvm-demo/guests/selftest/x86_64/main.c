@@ -10,7 +10,6 @@ void guest_main(void)
     test_msrs();
     test_ports();
     test_load_store();
-    test_memory();
     test_exceptions();
     test_interrupts();
     test_timers();

@@ -18,7 +18,6 @@ void test_identity(void);
 void test_msrs(void);
 void test_ports(void);
 void test_load_store(void);
-void test_memory(void);
 void test_exceptions(void);
 void test_interrupts(void);
 void test_timers(void);

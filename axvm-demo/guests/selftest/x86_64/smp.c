@@ -120,7 +120,7 @@ static void start_again(void)
 
 static void start_all(void)
 {
-    uint32_t before[GUEST_CPUS];
+    uint32_t before[GUEST_CPUS] = {0};
     bool all = true;
 
     for (uint32_t i = 1; i < count; i++) {
@@ -157,7 +157,7 @@ static void let_in(void)
 // `targets` has a bit for each CPU that takes it.
 static bool reaches(uint32_t high, uint32_t command, uint32_t targets)
 {
-    uint32_t before[GUEST_CPUS];
+    uint32_t before[GUEST_CPUS] = {0};
     bool all = true;
 
     for (uint32_t i = 0; i < count; i++) {
