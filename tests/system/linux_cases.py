@@ -12,7 +12,7 @@ import machine
 import system_cases
 from boards import BOARDS
 
-BOOT_TIMEOUT = 120
+BOOT_TIMEOUT = 300
 COUNT_TIMEOUT = 600
 
 

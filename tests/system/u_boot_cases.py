@@ -41,6 +41,18 @@ def run_prompt(arch, image):
         return f"{exits['exits']} exits"
 
 
+def run_without_keys(arch, image):
+    """Nothing can be typed: demo.sh says so and does not wait for ever."""
+    del image
+    command = ["sh", "-c", f"exec '{machine.ROOT}/scripts/demo.sh' {arch} u-boot </dev/null"]
+    with driver.Console(f"{arch}-u-boot-without-keys", command, TIMEOUT) as console:
+        status = console.finish()
+        console.search(r"^demo\.sh: stopped after \d+ s: standard input has ended")
+        if status != 1:
+            console.fail(f"demo.sh ended with status {status}")
+
+
 def cases(arch):
     if arch in ARCHS:
         yield "U-Boot at its prompt", functools.partial(run_prompt, arch)
+        yield "U-Boot without keys", functools.partial(run_without_keys, arch)

@@ -24,7 +24,6 @@ BAD_CPUS = (
     ("corei5_lynnfield_750", "VMX has no unrestricted guests"),
     ("turion64_tyler", "SVM has no nested paging"),
 )
-SVM_CPU = "ryzen"
 
 
 def run_selftest(cpu, cpus, image):
@@ -80,5 +79,4 @@ def cases(_name):
         yield f"CPU that cannot run guests: {model}", bind(run_refused, model, pattern)
     for cpus in (1, 2):
         yield f"self-test on {cpus} of {cpu}", bind(run_selftest, cpu, cpus)
-    yield f"self-test on {SVM_CPU}, with SVM", bind(run_selftest, SVM_CPU, 1)
     yield "Linux", bind(run_linux, 1, 1)

@@ -183,7 +183,7 @@ class GoodBundles(Fixture):
 
     def test_the_shipped_configurations_are_valid(self):
         kernels = {"linux-arm64": image(image_size=32 * MIB), "linux-riscv64": riscv_image(image_size=32 * MIB),
-                   "bzimage": bzimage(), "elf": elf(62), "multiboot": multiboot()}
+                   "bzimage": bzimage(), "elf": elf(62), "multiboot": multiboot(), "raw": image()}
         for path in sorted((tools_path.ROOT / "axvm-demo" / "configs").rglob("*.toml")):
             with self.subTest(path=path):
                 text = path.read_text()

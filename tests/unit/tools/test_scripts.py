@@ -37,6 +37,8 @@ class Options(unittest.TestCase):
         ("demo.sh", ["--vcpus", "0"], "demo.sh: argument --vcpus: '0' is not a number from 1 to 8"),
         ("demo.sh", ["--vcpus", "9"], "demo.sh: argument --vcpus: '9' is not a number from 1 to 8"),
         ("demo.sh", ["--vcpus", "-1"], "demo.sh: argument --vcpus: '-1' is not a number from 1 to 8"),
+        ("demo.sh", ["--cpus", "9"], "demo.sh: argument --cpus: '9' is not a number from 1 to 8"),
+        ("demo.sh", ["x86_64-vmx", "u-boot"], "demo.sh: no such guest 'u-boot' for x86_64-vmx; guests: builtin"),
         ("demo.sh", ["--compiler", "tcc"], "demo.sh: argument --compiler: invalid choice: 'tcc'"),
         ("demo.sh", ["--timeout", "0"], "demo.sh: argument --timeout: '0' is not a positive number"),
         ("demo.sh", ["--mem"], "demo.sh: argument --mem: expected one argument"),
@@ -78,12 +80,12 @@ class Options(unittest.TestCase):
 
     def test_every_architecture_has_its_packages(self):
         listed = (SCRIPTS / "packages.txt").read_text()
-        for name, arch in machine.ARCHS.items():
-            with self.subTest(arch=name):
+        for name, this in machine.MACHINES.items():
+            with self.subTest(machine=name):
                 # PCs have no package of a cross compiler for themselves.
-                compiler = "demo gcc$" if name == "x86_64" else f"{name} gcc-{name}-"
+                compiler = "demo gcc$" if this.arch == "x86_64" else f"{name} gcc-{name}-"
                 self.assertRegex(listed, f"(?m)^{compiler}")
-                self.assertRegex(listed, f"(?m)^{name} qemu-system-")
+                self.assertRegex(listed, f"(?m)^{name} {this.emulator.partition('-system-')[0]}")
 
 
 class End(unittest.TestCase):
@@ -114,7 +116,7 @@ class GuestCache(unittest.TestCase):
         self.addCleanup(patcher.stop)
 
     def fill(self, store, *_):
-        store.mkdir(parents=True)
+        store.mkdir(parents=True, exist_ok=True)
         for name in ("kernel", "busybox", "versions"):
             (store / name).write_text(name)
 
@@ -124,6 +126,13 @@ class GuestCache(unittest.TestCase):
             self.assertEqual(guest.ensure("aarch64"), first)
         self.assertEqual(download.call_count, 1)
         self.assertTrue(first["initramfs"].exists())
+
+    def test_a_guest_that_lacks_a_file_is_fetched_again(self):
+        with mock.patch.object(guest, "download", side_effect=self.fill) as download:
+            guest.ensure("aarch64")
+            (self.store / "kernel").unlink()
+            guest.ensure("aarch64")
+        self.assertEqual(download.call_count, 2)
 
     def test_an_unknown_architecture_is_named(self):
         with self.assertRaisesRegex(guest.GuestError, "mips.*aarch64"):
