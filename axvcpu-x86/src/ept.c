@@ -51,15 +51,13 @@ static uint64_t entry_at(const X86VCpu *vcpu, HostPhysAddr table, uint64_t gpa, 
                                 memory_order_acquire);
 }
 
-void *x86_ept_lookup(const X86VCpu *vcpu, uint64_t gpa, MappingFlags rights)
+// The frame behind a page, for what is in the tables now.
+static X86_RARE void *walk(const X86VCpu *vcpu, uint64_t gpa, MappingFlags rights)
 {
     const AxEptFormat *ept = vcpu->vendor->ept;
     const AxVCpuHal *hal = vcpu->env.hal;
     HostPhysAddr table = vcpu->ept->base;
 
-    if (gpa >> vcpu->ept->gpa_bits != 0) {
-        return NULL;
-    }
     for (unsigned level = vcpu->ept->levels; level-- > 0;) {
         const uint64_t entry = entry_at(vcpu, table, gpa, level);
         const AxEptEntryKind kind = ept->kind(entry, (uint8_t)level);
@@ -78,4 +76,26 @@ void *x86_ept_lookup(const X86VCpu *vcpu, uint64_t gpa, MappingFlags rights)
         }
     }
     return NULL;
+}
+
+// What is taken out of the tables is flushed before it is used for something else, and that waits for
+// this vCPU to be out of here: what was found before is as good as what a TLB has.
+void *x86_ept_lookup(const X86VCpu *vcpu, uint64_t gpa, MappingFlags rights)
+{
+    const uint64_t flushes = atomic_load_explicit(&vcpu->ept->flushes, memory_order_acquire);
+    const uint64_t page = gpa / AX_PAGE_SIZE;
+    X86Lookup *known = &vcpu->lookup_cache[page % X86_LOOKUPS];
+
+    if (known->memory != NULL && known->page == page && known->flushes == flushes &&
+        (known->rights & rights) == rights) {
+        return known->memory + gpa % AX_PAGE_SIZE;
+    }
+    if (gpa >> vcpu->ept->gpa_bits != 0) {
+        return NULL;
+    }
+    *known = (X86Lookup){.page = page,
+                         .flushes = flushes,
+                         .memory = walk(vcpu, gpa & ~(AX_PAGE_SIZE - 1), rights),
+                         .rights = rights};
+    return known->memory != NULL ? known->memory + gpa % AX_PAGE_SIZE : NULL;
 }

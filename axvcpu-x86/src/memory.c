@@ -31,30 +31,40 @@ typedef struct Walk {
     unsigned entry_size;
     uint64_t root;
     bool has_rights_at_top; // not the four pointers of PAE
+    bool nx;
 } Walk;
 
 static Walk walk_of(const X86VCpu *vcpu)
 {
     const uint64_t cr3 = x86_read(vcpu, X86_FIELD_CR3);
+    const uint64_t efer = x86_read(vcpu, X86_FIELD_EFER);
+    const bool nx = (efer & EFER_NXE) != 0;
 
-    if ((x86_read(vcpu, X86_FIELD_EFER) & EFER_LMA) != 0) {
-        return (Walk){4, 9, 8, cr3 & ENTRY_ADDR, true};
+    if ((efer & EFER_LMA) != 0) {
+        return (Walk){4, 9, 8, cr3 & ENTRY_ADDR, true, nx};
     }
     if ((x86_read(vcpu, X86_FIELD_CR4) & CR4_PAE) != 0) {
-        return (Walk){3, 9, 8, cr3 & CR3_PAE, false};
+        return (Walk){3, 9, 8, cr3 & CR3_PAE, false, nx};
     }
-    return (Walk){2, 10, 4, cr3 & UINT32_MAX & ENTRY_ADDR, true};
+    return (Walk){2, 10, 4, cr3 & UINT32_MAX & ENTRY_ADDR, true, nx};
 }
 
 static bool read_entry(const X86VCpu *vcpu, const Walk *walk, uint64_t gpa, uint64_t *entry)
 {
     const void *memory = x86_ept_lookup(vcpu, gpa, AX_MAP_READ);
 
+    uint32_t half;
+
     *entry = 0;
     if (memory == NULL) {
         return false;
     }
-    memcpy(entry, memory, walk->entry_size);
+    if (walk->entry_size == sizeof(*entry)) {
+        memcpy(entry, memory, sizeof(*entry));
+    } else {
+        memcpy(&half, memory, sizeof(half));
+        *entry = half;
+    }
     return true;
 }
 
@@ -89,9 +99,9 @@ static bool has_nx(const X86VCpu *vcpu)
     return (x86_read(vcpu, X86_FIELD_EFER) & EFER_NXE) != 0;
 }
 
-static uint64_t reserved_bits(const X86VCpu *vcpu, const Walk *walk, unsigned level, bool large)
+static uint64_t reserved_bits(const Walk *walk, unsigned level, bool large)
 {
-    uint64_t bits = (has_nx(vcpu) ? 0 : ENTRY_NX) | (walk->levels == 3 ? PAE_RESERVED : 0);
+    uint64_t bits = (walk->nx ? 0 : ENTRY_NX) | (walk->levels == 3 ? PAE_RESERVED : 0);
 
     if (walk->entry_size == 4) {
         return large ? PSE36_RESERVED : 0;
@@ -115,7 +125,7 @@ static bool is_reserved(const X86VCpu *vcpu, const Walk *walk, unsigned level, u
 {
     const bool large = is_large(vcpu, walk, level, entry);
 
-    return (entry & reserved_bits(vcpu, walk, level, large)) != 0 ||
+    return (entry & reserved_bits(walk, level, large)) != 0 ||
            is_beyond_memory(frame_of(walk, entry, large ? 12 + walk->index_bits * level : 12));
 }
 

@@ -55,6 +55,7 @@ static AxError create(void *arch, const AxArchVCpuEnv *env, const void *create_c
     vcpu->env = *env;
     vcpu->create = *config;
     vcpu->vendor = vendor;
+    vcpu->lookup_cache = vcpu->lookups;
     error = x86_timer_set_pace(vcpu);
     if (error != AX_OK) {
         return error;
@@ -91,6 +92,7 @@ static AxError set_ept_root(void *arch, AxEptRoot *root)
 
     if (error == AX_OK) {
         vcpu->ept = root;
+        memset(vcpu->lookups, 0, sizeof(vcpu->lookups));
     }
     return error;
 }

@@ -250,6 +250,16 @@ typedef struct X86Mmio {
     uint64_t data[2];
 } X86Mmio;
 
+/* Where guest memory was found; true as long as nothing was flushed from the nested tables since. */
+typedef struct X86Lookup {
+    uint64_t page; /* guest-physical page number */
+    uint64_t flushes;
+    uint8_t *memory;     /* of the page; NULL: nothing yet */
+    MappingFlags rights; /* of those that were asked for */
+} X86Lookup;
+
+#define X86_LOOKUPS 8u
+
 struct X86Vendor;
 
 typedef struct X86VCpu {
@@ -268,6 +278,7 @@ typedef struct X86VCpu {
     uint8_t tsc_ratio_bits; /* ... and how many bits of it are the fraction */
     bool trap_wait;
     HostPhysAddr control; /* VMCB, or VMCS and what goes with it */
+    void *control_memory; /* SVM: where it is */
     HostPhysAddr fp;      /* image for XSAVE, not up to date while bound */
     uint64_t xcr0;
     uint64_t dr[4]; /* not up to date while bound */
@@ -279,7 +290,9 @@ typedef struct X86VCpu {
     bool shadow;      /* STI or MOV SS: no interrupt after the instruction that left */
     X86Lapic lapic;
     X86VTimer timer;
-    uint64_t system_time; /* MSR of KVM's clock */
+    X86Lookup lookups[X86_LOOKUPS]; /* by page number ... */
+    X86Lookup *lookup_cache;        /* ... which looking up may change in a vCPU that is const */
+    uint64_t system_time;           /* MSR of KVM's clock */
 } X86VCpu;
 
 extern const AxArchVCpuOps x86_vcpu_ops;

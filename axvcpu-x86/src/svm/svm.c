@@ -39,7 +39,7 @@ static void *frame(const AxVCpuHal *hal, HostPhysAddr addr)
 
 static Vmcb *vmcb_of(const X86VCpu *vcpu)
 {
-    return frame(vcpu->env.hal, vcpu->control);
+    return vcpu->control_memory;
 }
 
 static void dirty(Vmcb *vmcb, uint64_t groups)
@@ -228,7 +228,12 @@ static void disable(X86PerCpu *percpu)
 
 static AxError create(X86VCpu *vcpu)
 {
-    return axvcpu_alloc_frame(vcpu->env.hal, &vcpu->control);
+    const AxError error = axvcpu_alloc_frame(vcpu->env.hal, &vcpu->control);
+
+    if (error == AX_OK) {
+        vcpu->control_memory = frame(vcpu->env.hal, vcpu->control);
+    }
+    return error;
 }
 
 static void destroy(X86VCpu *vcpu)
@@ -338,9 +343,14 @@ static const FieldPlace places[X86_FIELD_COUNT] = {
 static uint64_t read(const X86VCpu *vcpu, X86Field field)
 {
     const FieldPlace *place = &places[field];
+    const uint8_t *from = (const uint8_t *)vmcb_of(vcpu) + place->offset;
     uint64_t value = 0;
 
-    memcpy(&value, (const uint8_t *)vmcb_of(vcpu) + place->offset, place->size);
+    if (place->size == sizeof(value)) {
+        memcpy(&value, from, sizeof(value)); // most of them
+    } else {
+        memcpy(&value, from, place->size);
+    }
     return field == X86_FIELD_EFER ? value & ~EFER_SVME : value;
 }
 
