@@ -61,17 +61,28 @@
 #define CLUSTER_BROADCAST 0xfu
 #define DFR_FLAT          0xfu
 
+static void reset_registers(X86Lapic *lapic)
+{
+    lapic->ldr = 0;
+    lapic->dfr = UINT32_MAX;
+    lapic->svr = SVR_RESET;
+    lapic->icr = 0;
+    memset(lapic->esr, 0, sizeof(lapic->esr));
+    memset(lapic->isr, 0, sizeof(lapic->isr));
+    memset(lapic->irr, 0, sizeof(lapic->irr));
+    memset(lapic->tmr, 0, sizeof(lapic->tmr));
+    for (unsigned i = 0; i < X86_LVT_COUNT; i++) {
+        lapic->lvt[i] = (uint32_t)LVT_MASKED;
+    }
+}
+
 void x86_lapic_reset(X86VCpu *vcpu)
 {
     X86Lapic *lapic = &vcpu->lapic;
 
     memset(lapic, 0, sizeof(*lapic));
     lapic->base = X86_APIC_PAGE | APIC_BASE_ENABLE | (vcpu->env.vcpu_id == 0 ? APIC_BASE_BSP : 0);
-    lapic->dfr = UINT32_MAX;
-    lapic->svr = SVR_RESET;
-    for (unsigned i = 0; i < X86_LVT_COUNT; i++) {
-        lapic->lvt[i] = (uint32_t)LVT_MASKED;
-    }
+    reset_registers(lapic);
     if (vcpu->env.vcpu_id == 0) {
         lapic->lvt[LVT_LINT0] = MODE_EXTINT << 8;
     }
@@ -103,6 +114,19 @@ bool x86_set_apic_base(X86VCpu *vcpu, uint64_t value)
     }
     vcpu->lapic.base = value;
     vcpu->lapic.changed = true;
+    return true;
+}
+
+bool x86_write_apic_base(X86VCpu *vcpu, uint64_t value)
+{
+    const bool was_enabled = x86_lapic_is_enabled(vcpu);
+
+    if (!x86_set_apic_base(vcpu, value)) {
+        return false;
+    }
+    if (was_enabled && !x86_lapic_is_enabled(vcpu)) {
+        reset_registers(&vcpu->lapic);
+    }
     return true;
 }
 
@@ -161,7 +185,10 @@ static uint8_t candidate(const X86VCpu *vcpu)
 {
     const uint8_t vector = highest(vcpu->lapic.irr);
 
-    return x86_lapic_is_running(vcpu) && vector >> 4 > highest(vcpu->lapic.isr) >> 4 ? vector : 0;
+    if (vector == 0 || !x86_lapic_is_running(vcpu)) {
+        return 0;
+    }
+    return vector >> 4 > highest(vcpu->lapic.isr) >> 4 ? vector : 0;
 }
 
 static bool is_above_ppr(const X86VCpu *vcpu, uint8_t vector)

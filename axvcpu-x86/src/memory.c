@@ -178,7 +178,7 @@ static bool page_fault(const X86VCpu *vcpu, uint64_t linear, uint64_t access, ui
     return false;
 }
 
-static bool is_canonical(uint64_t linear)
+bool x86_is_canonical(uint64_t linear)
 {
     return (uint64_t)((int64_t)linear >> CANONICAL_BITS) + 1 <= 1;
 }
@@ -222,7 +222,7 @@ bool x86_translate(const X86VCpu *vcpu, uint64_t linear, uint64_t access, uint64
 {
     if (!x86_is_64bit(vcpu)) {
         linear &= UINT32_MAX;
-    } else if (!is_canonical(linear)) {
+    } else if (!x86_is_canonical(linear)) {
         *fault = (X86Fault){.vector = VECTOR_GP};
         return false;
     }

@@ -251,9 +251,34 @@ static uint64_t allowed_bits(X86Field field)
     return UINT64_MAX;
 }
 
+// What the host's own WRMSR, or an entry, would refuse.
+static bool is_address(X86Field field)
+{
+    static const X86Field addresses[] = {
+        X86_FIELD_GDTR_BASE, X86_FIELD_IDTR_BASE, X86_FIELD_SYSENTER_ESP,   X86_FIELD_SYSENTER_EIP,
+        X86_FIELD_LSTAR,     X86_FIELD_CSTAR,     X86_FIELD_KERNEL_GS_BASE, X86_FIELD_FS_BASE,
+        X86_FIELD_GS_BASE,   X86_FIELD_LDTR_BASE, X86_FIELD_TR_BASE,
+    };
+
+    for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+        if (addresses[i] == field) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_taken(X86Field field, uint64_t value)
+{
+    if (field == X86_FIELD_PAT) {
+        return x86_pat_is_valid(value);
+    }
+    return (value & ~allowed_bits(field)) == 0 && (!is_address(field) || x86_is_canonical(value));
+}
+
 static AxError set_field(X86VCpu *vcpu, uint32_t n, uint64_t value)
 {
-    if ((value & ~allowed_bits((X86Field)n)) != 0) {
+    if (!is_taken((X86Field)n, value)) {
         return AX_EINVAL;
     }
     x86_write(vcpu, (X86Field)n, value);

@@ -75,7 +75,7 @@ static bool read_apic_base(const X86VCpu *vcpu, uint32_t number, uint64_t *value
 static bool write_apic_base(X86VCpu *vcpu, uint32_t number, uint64_t value)
 {
     (void)number;
-    return x86_set_apic_base(vcpu, value);
+    return x86_write_apic_base(vcpu, value);
 }
 
 static bool read_deadline(const X86VCpu *vcpu, uint32_t number, uint64_t *value)

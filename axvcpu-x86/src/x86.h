@@ -123,6 +123,7 @@ typedef struct X86Fault {
     uint32_t error_code;
     uint64_t address;
 } X86Fault;
+bool x86_is_canonical(uint64_t linear); // of 48 bits
 // access: PF_WRITE, PF_USER, PF_FETCH. False with *fault what the guest's own access would meet.
 bool x86_translate(const X86VCpu *vcpu, uint64_t linear, uint64_t access, uint64_t *gpa,
                    X86Fault *fault);
@@ -215,6 +216,8 @@ bool x86_lapic_read(X86VCpu *vcpu, uint32_t offset, uint64_t *value);
 bool x86_lapic_write(X86VCpu *vcpu, uint32_t offset, uint64_t value, AxVCpuExit *exit,
                      X86Next *next);
 bool x86_set_apic_base(X86VCpu *vcpu, uint64_t value);
+// As a guest does it: a local APIC that is switched off forgets everything (SDM volume 3, 11.4.3).
+bool x86_write_apic_base(X86VCpu *vcpu, uint64_t value);
 
 // ---- apic_regs.c: X86_REG_APIC; n is an X86ApicReg ----
 AxError x86_apic_get(const X86VCpu *vcpu, uint32_t n, uint64_t *value);

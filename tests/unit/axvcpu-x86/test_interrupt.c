@@ -580,6 +580,23 @@ static void x2apic_has_wide_ids(void **state)
     assert_true(f.exit.ipi.to_all);
 }
 
+static void a_local_apic_that_is_switched_off_forgets(void **state)
+{
+    (void)state;
+    write(OFFSET_LDR, UINT32_C(4) << 24);
+    edge(0x45);
+    f.vcpu.regs.rflags &= ~RFLAGS_IF;
+    (void)delivered();
+    assert_true(x86_write_apic_base(&f.vcpu, X86_APIC_PAGE));
+    assert_true(x86_write_apic_base(&f.vcpu, X86_APIC_PAGE | 0x800));
+    assert_int_equal(read(OFFSET_LDR), 0);
+    assert_int_equal(read(OFFSET_SVR), 0xff);
+    write(OFFSET_SVR, 0x1ff);
+    f.vcpu.regs.rflags |= RFLAGS_IF;
+    assert_int_equal(delivered(), 0);
+    assert_false(x86_write_apic_base(&f.vcpu, 0));
+}
+
 // Any offset and value: nothing but a register or a refusal.
 static void any_register_can_be_asked(void **state)
 {
@@ -629,6 +646,7 @@ int main(void)
         ON_BOTH(halted_with_interrupts_off_only_an_nmi_helps),
         ON_BOTH(a_startup_message_switches_a_processor_on),
         ON_BOTH(x2apic_has_wide_ids),
+        ON_BOTH(a_local_apic_that_is_switched_off_forgets),
         ON_BOTH(any_register_can_be_asked),
     };
 

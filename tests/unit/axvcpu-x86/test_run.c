@@ -269,6 +269,12 @@ static void values_that_would_fault_in_the_host_are_refused(void **state)
         {X86_REG_FP(64), 8},                // XSTATE_BV
         {X86_REG_FP(65), 1},                // XCOMP_BV
         {X86_REG_APIC(X86_APIC_TPR), 0x100},
+        {X86_REG_APIC(X86_APIC_EXTINT), 0x200},
+        {X86_REG_ACTIVITY, X86_ACTIVITY_COUNT},
+        {X86_REG_FIELD(X86_FIELD_PAT), 2},
+        {X86_REG_FIELD(X86_FIELD_LSTAR), UINT64_C(0x800000000000)},
+        {X86_REG_FIELD(X86_FIELD_KERNEL_GS_BASE), UINT64_C(0xfeffffffffffffff)},
+        {X86_REG_FIELD(X86_FIELD_TR_BASE), UINT64_C(1) << 63},
         {X86_REG_APIC(X86_APIC_SVR), 0x200},
         {X86_REG_APIC(X86_APIC_IRR), 0x8000},
         {X86_REG_APIC(X86_APIC_NMI), 4},
