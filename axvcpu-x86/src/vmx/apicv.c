@@ -55,7 +55,7 @@ void vmx_pass_x2apic(uint8_t *bitmap)
 static void copy_in(uint32_t *page, uint32_t offset, const uint32_t *words)
 {
     for (unsigned i = 0; i < 8; i++) {
-        page[VMX_VIRTUAL_REGISTER(offset) + 4 * i] = words[i];
+        page[VMX_VIRTUAL_REGISTER(offset + 16 * i)] = words[i];
     }
 }
 
@@ -89,7 +89,7 @@ static void load_eoi_exits(const X86VCpu *vcpu, VmxState *state)
 {
     const uint32_t *tmr = vcpu->lapic.tmr;
 
-    for (unsigned i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         vmx_put_changed(state, (VmcsField)(VMCS_EOI_EXIT_BITMAP_0 + 2 * i),
                         (uint64_t)tmr[2 * i + 1] << 32 | tmr[2 * i], &state->eoi_exits[i]);
     }
@@ -155,7 +155,7 @@ void vmx_apic_load(X86VCpu *vcpu, VmxState *state)
 static void copy_out(const uint32_t *page, uint32_t offset, uint32_t *words)
 {
     for (unsigned i = 0; i < 8; i++) {
-        words[i] = page[VMX_VIRTUAL_REGISTER(offset) + 4 * i];
+        words[i] = page[VMX_VIRTUAL_REGISTER(offset + 16 * i)];
     }
 }
 

@@ -63,7 +63,7 @@ static inline void vmx_put(VmxState *state, VmcsField field, uint64_t value)
 
 // ---- caps.c: what the processor can do ----
 AxError vmx_check(const char **reason);
-void vmx_features(X86Features *features);
+void vmx_features(X86Features *out);
 
 // ---- fields.c: X86Field in the VMCS, in registers of the processor, or in VmxState ----
 uint64_t vmx_read(const X86VCpu *vcpu, X86Field field);
