@@ -29,6 +29,17 @@ void guest_skip(const char *name, const char *reason)
     guest_printf("ok %u - %s # SKIP %s\n", checks, name, reason);
 }
 
+GuestTally guest_tally(void)
+{
+    return (GuestTally){checks, failures};
+}
+
+void guest_set_tally(GuestTally tally)
+{
+    checks = tally.checks;
+    failures = tally.failures;
+}
+
 void guest_finish(void)
 {
     guest_printf("1..%u\n", checks);

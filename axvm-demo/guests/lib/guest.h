@@ -18,6 +18,14 @@ void guest_printf(const char *format, ...) __attribute__((format(printf, 1, 2)))
 bool guest_check(bool condition, const char *name);
 bool guest_check_eq(uint64_t actual, uint64_t expected, const char *name);
 void guest_skip(const char *name, const char *reason);
+// What was counted so far, for a program that goes on after a reset.
+typedef struct GuestTally {
+    unsigned checks;
+    unsigned failures;
+} GuestTally;
+
+GuestTally guest_tally(void);
+void guest_set_tally(GuestTally tally);
 // Prints the TAP plan and ends the VM, with failure when a check failed.
 _Noreturn void guest_finish(void);
 

@@ -2,8 +2,12 @@
 // What the hypervisor promises a guest of this architecture, as TAP.
 #include "selftest.h"
 
+// Comes here again by each reset.
 void guest_main(void)
 {
+    if (test_resets_go_on()) {
+        return;
+    }
     guest_printf("TAP version 13\n");
     test_firmware();
     test_identity();
@@ -17,4 +21,5 @@ void guest_main(void)
     test_fp();
     test_smp();
     test_tsc_write();
+    test_resets();
 }

@@ -25,3 +25,6 @@ void test_board(void);
 void test_fp(void);
 void test_smp(void);
 void test_tsc_write(void);
+void test_resets(void);
+// True when a reset was the cause of this start; the tests are through then.
+bool test_resets_go_on(void);
