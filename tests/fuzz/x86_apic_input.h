@@ -222,7 +222,7 @@ static void open_everything(void)
 static void drain(void)
 {
     open_everything();
-    for (unsigned i = 0; i < 600; i++) {
+    for (unsigned i = 0; i < 260; i++) {
         const uint8_t vector = (uint8_t)(apic_model.event & EVENT_VECTOR);
 
         if (vector % 2 != 0) {
