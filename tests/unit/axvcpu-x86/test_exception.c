@@ -14,7 +14,7 @@ static X86Fixture f;
 
 static int start(void **state)
 {
-    (void)state;
+    fixture_choose(state);
     fixture_start_bound(&f);
     f.irq = AX_IRQ_NONE;
     x86_write(&f.vcpu, X86_FIELD_CR0, CR0_PE | CR0_ET);
@@ -52,6 +52,7 @@ static void a_delivery_that_ended_in_an_exit_is_repeated(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
+        f.vcpu.regs.rflags = RFLAGS_FIXED | RFLAGS_IF;
         (void)fixture_run_exit(&f, VMEXIT_INTR, 0, 0, cases[i].before);
         assert_int_equal(scripted.event_seen, cases[i].again);
     }
@@ -257,24 +258,22 @@ static void rip_wraps_as_wide_as_the_code_is(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_delivery_that_ended_in_an_exit_is_repeated),
-        TEST(an_exception_is_not_repeated_where_it_makes_a_double_fault),
-        TEST(every_pair_of_exceptions_ends_as_in_the_table),
-        TEST(faults_are_pushed_with_rf_and_traps_without),
-        TEST(what_is_finished_clears_rf_and_ends_the_shadow),
-        TEST(a_debug_exception_clears_dr7_gd),
-        TEST(real_mode_pushes_no_error_code),
-        TEST(instructions_that_are_finished_inside_step),
-        TEST(a_port_access_steps_when_it_is_answered),
-        TEST(an_mmio_access_steps_when_it_is_answered),
-        TEST(a_repeated_instruction_steps_after_each_element),
-        TEST(a_refused_instruction_does_not_step),
-        TEST(rip_wraps_as_wide_as_the_code_is),
+        ON_BOTH(a_delivery_that_ended_in_an_exit_is_repeated),
+        ON_BOTH(an_exception_is_not_repeated_where_it_makes_a_double_fault),
+        ON_BOTH(every_pair_of_exceptions_ends_as_in_the_table),
+        ON_BOTH(faults_are_pushed_with_rf_and_traps_without),
+        ON_BOTH(what_is_finished_clears_rf_and_ends_the_shadow),
+        ON_BOTH(a_debug_exception_clears_dr7_gd),
+        ON_BOTH(real_mode_pushes_no_error_code),
+        ON_BOTH(instructions_that_are_finished_inside_step),
+        ON_BOTH(a_port_access_steps_when_it_is_answered),
+        ON_BOTH(an_mmio_access_steps_when_it_is_answered),
+        ON_BOTH(a_repeated_instruction_steps_after_each_element),
+        ON_BOTH(a_refused_instruction_does_not_step),
+        ON_BOTH(rip_wraps_as_wide_as_the_code_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

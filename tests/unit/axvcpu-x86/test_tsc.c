@@ -10,7 +10,7 @@ static X86Fixture f;
 
 static int start(void **state)
 {
-    (void)state;
+    fixture_choose(state);
     fixture_start_bound(&f);
     x86_write(&f.vcpu, X86_FIELD_CR0, CR0_PE | CR0_ET);
     x86_sim.reg[X86_SIM_TSC] = HOST_TSC;
@@ -22,6 +22,11 @@ static int stop(void **state)
     (void)state;
     fixture_stop(&f);
     return 0;
+}
+
+static uint64_t offset(void)
+{
+    return fixture_is_vmx ? *fixture_vmcs(&f, VMCS_TSC_OFFSET) : fixture_vmcb(&f)->tsc_offset;
 }
 
 static void write_msr(uint32_t number, uint64_t value)
@@ -45,7 +50,7 @@ static void the_guest_begins_with_the_hosts_counter(void **state)
     (void)state;
     assert_int_equal(read_msr(MSR_TSC), HOST_TSC);
     assert_int_equal(read_msr(MSR_TSC_ADJUST), 0);
-    assert_int_equal(fixture_vmcb(&f)->tsc_offset, 0);
+    assert_int_equal(offset(), 0);
 }
 
 static void a_write_to_the_counter_moves_it_and_counts_in_adjust(void **state)
@@ -53,7 +58,7 @@ static void a_write_to_the_counter_moves_it_and_counts_in_adjust(void **state)
     (void)state;
     write_msr(MSR_TSC, 1000);
     assert_int_equal(read_msr(MSR_TSC), 1000);
-    assert_int_equal(fixture_vmcb(&f)->tsc_offset, 1000 - HOST_TSC);
+    assert_int_equal(offset(), 1000 - HOST_TSC);
     assert_int_equal(read_msr(MSR_TSC_ADJUST), 1000 - HOST_TSC);
     x86_sim.reg[X86_SIM_TSC] += 5;
     assert_int_equal(read_msr(MSR_TSC), 1005);
@@ -66,7 +71,7 @@ static void a_write_to_adjust_moves_the_counter_by_the_difference(void **state)
     assert_int_equal(read_msr(MSR_TSC), HOST_TSC + 500);
     write_msr(MSR_TSC_ADJUST, 300);
     assert_int_equal(read_msr(MSR_TSC), HOST_TSC + 300);
-    assert_int_equal(fixture_vmcb(&f)->tsc_offset, 300);
+    assert_int_equal(offset(), 300);
     assert_int_equal(x86_guest_cpuid(&f.vcpu, 7, 0).ebx >> 1 & 1, 1);
 }
 
@@ -95,15 +100,36 @@ static AxError create_at(X86VCpu *vcpu, uint64_t hz)
     return x86_vcpu_ops.create(vcpu, &env, &create);
 }
 
+static void allow_scaling(bool allow)
+{
+    uint64_t *secondary = &x86_sim.reg[X86_SIM_VMX_SECONDARY_CONTROLS];
+    uint32_t *edx = &x86_sim_leaf(SVM_LEAF)->edx;
+
+    if (fixture_is_vmx) {
+        *secondary &= ~(SECONDARY_TSC_SCALING << 32);
+        *secondary |= allow ? SECONDARY_TSC_SCALING << 32 : 0;
+    } else {
+        *edx = (*edx & ~(uint32_t)SVM_TSC_RATE) | (allow ? (uint32_t)SVM_TSC_RATE : 0);
+    }
+}
+
+// What the processor multiplies with, with 32 bits of fraction.
+static uint64_t ratio_of(const X86VCpu *vcpu)
+{
+    return fixture_is_vmx ? *x86_sim_vmcs_field(vcpu->control.value, VMCS_TSC_MULTIPLIER) >> 16
+                          : x86_sim.reg[X86_SIM_TSC_RATIO];
+}
+
 static void another_pace_needs_hardware(void **state)
 {
     const unsigned frames = f.frames_left;
     X86VCpu other;
 
     (void)state;
+    allow_scaling(false);
     assert_int_equal(create_at(&other, TSC_HZ + 1), AX_ENOTSUP);
-    x86_sim_leaf(SVM_LEAF)->edx |= (uint32_t)SVM_TSC_RATE;
-    assert_int_equal(create_at(&other, 256 * TSC_HZ), AX_EINVAL);
+    allow_scaling(true);
+    assert_int_equal(create_at(&other, (fixture_is_vmx ? 65536 : 256) * TSC_HZ), AX_EINVAL);
     assert_int_equal(create_at(&other, UINT64_MAX), AX_EINVAL);
     assert_int_equal(f.frames_left, frames);
     assert_int_equal(create_at(&other, TSC_HZ), AX_OK);
@@ -125,7 +151,7 @@ static void a_scaled_counter_runs_at_its_own_pace(void **state)
     };
 
     (void)state;
-    x86_sim_leaf(SVM_LEAF)->edx |= (uint32_t)SVM_TSC_RATE;
+    allow_scaling(true);
     assert_int_equal(x86_vcpu_ops.unbind(&f.vcpu), AX_OK);
     for (size_t i = 0; i < COUNT(cases); i++) {
         X86VCpu other;
@@ -133,10 +159,10 @@ static void a_scaled_counter_runs_at_its_own_pace(void **state)
         assert_int_equal(create_at(&other, cases[i].hz), AX_OK);
         fixture_setup_vcpu(&f, &other);
         assert_int_equal(x86_vcpu_ops.bind(&other, &f.percpu), AX_OK);
-        assert_in_range(x86_sim.reg[X86_SIM_TSC_RATIO], cases[i].ratio - 2, cases[i].ratio);
+        assert_in_range(ratio_of(&other), cases[i].ratio - 2, cases[i].ratio);
         assert_in_range(x86_guest_tsc(&other), cases[i].tsc - 10, cases[i].tsc);
         assert_int_equal(x86_vcpu_ops.unbind(&other), AX_OK);
-        assert_int_equal(x86_sim.reg[X86_SIM_TSC_RATIO], UINT64_C(1) << 32);
+        assert_true(fixture_is_vmx || x86_sim.reg[X86_SIM_TSC_RATIO] == UINT64_C(1) << 32);
         x86_vcpu_ops.destroy(&other);
     }
 }
@@ -154,7 +180,7 @@ static void a_deadline_counts_the_guests_ticks(void **state)
     X86VCpu other;
 
     (void)state;
-    x86_sim_leaf(SVM_LEAF)->edx |= (uint32_t)SVM_TSC_RATE;
+    allow_scaling(true);
     assert_int_equal(create_at(&other, TSC_HZ / 2), AX_OK);
     assert_true(x86_lapic_write(&other, 0xf0, 0x1ff, &f.exit, &next));
     assert_true(x86_lapic_write(&other, LAPIC_LVT_TIMER, 0x40050, &f.exit, &next));
@@ -192,20 +218,18 @@ static void cpuid_tells_a_pace_that_is_exact(void **state)
     assert_int_equal(x86_guest_cpuid(&f.vcpu, 0, 0).eax, 0x16);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_guest_begins_with_the_hosts_counter),
-        TEST(a_write_to_the_counter_moves_it_and_counts_in_adjust),
-        TEST(a_write_to_adjust_moves_the_counter_by_the_difference),
-        TEST(a_deadline_follows_the_counter),
-        TEST(another_pace_needs_hardware),
-        TEST(a_scaled_counter_runs_at_its_own_pace),
-        TEST(a_host_without_scaling_never_sees_its_msr),
-        TEST(a_deadline_counts_the_guests_ticks),
-        TEST(cpuid_tells_a_pace_that_is_exact),
+        ON_BOTH(the_guest_begins_with_the_hosts_counter),
+        ON_BOTH(a_write_to_the_counter_moves_it_and_counts_in_adjust),
+        ON_BOTH(a_write_to_adjust_moves_the_counter_by_the_difference),
+        ON_BOTH(a_deadline_follows_the_counter),
+        ON_BOTH(another_pace_needs_hardware),
+        ON_BOTH(a_scaled_counter_runs_at_its_own_pace),
+        ON_SVM(a_host_without_scaling_never_sees_its_msr),
+        ON_BOTH(a_deadline_counts_the_guests_ticks),
+        ON_BOTH(cpuid_tells_a_pace_that_is_exact),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
