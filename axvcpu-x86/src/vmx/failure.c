@@ -23,6 +23,18 @@ static const char *guess(uint64_t reason)
     return "none of the known reasons";
 }
 
+static void log_refused(const AxVCpuHal *hal, unsigned id, uint32_t refused)
+{
+    if (refused == VMX_REFUSED_NO_VMCS) {
+        hal->log(hal->ctx, AX_LOG_WARN, "vCPU %u: VMCLEAR or VMPTRLD failed", id);
+    } else if (refused == VMX_REFUSED_FLUSH) {
+        hal->log(hal->ctx, AX_LOG_WARN, "vCPU %u: INVEPT or INVVPID failed", id);
+    } else {
+        hal->log(hal->ctx, AX_LOG_WARN, "VMCS of vCPU %u: field %x cannot be written", id,
+                 (unsigned)(refused & ~VMX_REFUSED));
+    }
+}
+
 void vmx_log_failure(const X86VCpu *vcpu, uint64_t reason)
 {
     const AxVCpuHal *hal = vcpu->env.hal;
@@ -30,8 +42,7 @@ void vmx_log_failure(const X86VCpu *vcpu, uint64_t reason)
     const char *problem = vmx_loaded_problem();
 
     if (state->refused != 0) {
-        hal->log(hal->ctx, AX_LOG_WARN, "VMCS of vCPU %u: field %x cannot be written",
-                 (unsigned)vcpu->env.vcpu_id, (unsigned)(state->refused & ~VMX_REFUSED));
+        log_refused(hal, (unsigned)vcpu->env.vcpu_id, state->refused);
         return;
     }
     hal->log(hal->ctx, AX_LOG_WARN, "VM entry refused vCPU %u: %lu, %s",

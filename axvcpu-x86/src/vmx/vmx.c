@@ -279,7 +279,7 @@ static void bind(X86VCpu *vcpu)
     vcpu->regs.host_rsp = 0;
     state->refused = 0;
     if ((state->fresh && !x86_vmx_clear(vmcs)) || !x86_vmx_load(vmcs)) {
-        state->refused = VMX_REFUSED;
+        state->refused = VMX_REFUSED_NO_VMCS;
     }
     if (state->fresh) {
         write_constants(state);
@@ -701,7 +701,7 @@ static void flush(X86VCpu *vcpu)
         ok = x86_vmx_invvpid(INVVPID_ALL, 0) && ok;
     }
     if (!ok && state->refused == 0) {
-        state->refused = VMX_REFUSED;
+        state->refused = VMX_REFUSED_FLUSH;
     }
 }
 

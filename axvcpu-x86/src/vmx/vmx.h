@@ -12,7 +12,7 @@ typedef struct VmxState {
     bool fresh;                       // the VMCS holds nothing yet
     bool pdptes_stale;                // CR3 and its like were written, not by the guest
     uint32_t windows;
-    uint32_t refused; // REFUSED and the first field that VMWRITE refused
+    uint32_t refused; // what was refused first: a field with VMX_REFUSED, or one of the others
     uint64_t tsc_offset;
     // What the VMCS has of fields that entries write.
     uint64_t rip;
@@ -27,7 +27,9 @@ typedef struct VmxState {
     uint64_t eoi_exits[4];
 } VmxState;
 
-#define VMX_REFUSED UINT32_C(0x80000000)
+#define VMX_REFUSED         UINT32_C(0x80000000)
+#define VMX_REFUSED_NO_VMCS UINT32_MAX // VMCLEAR or VMPTRLD
+#define VMX_REFUSED_FLUSH   (UINT32_MAX - 1)
 
 static_assert(X86_FIELD_COUNT <= 64, "a bit of VmxState.dirty for each");
 static_assert(sizeof(VmxState) <= AX_PAGE_SIZE, "a frame");
