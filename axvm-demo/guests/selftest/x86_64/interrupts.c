@@ -326,6 +326,31 @@ static void behind_sti(void)
     lands(GUEST_CODE("pushq $0x202; popfq; nop; nop"), 6, "POPF has no shadow");
 }
 
+// ---- an interrupt whose stack is not there ----
+
+static void fault_in_delivery(void)
+{
+    static GuestContext context;
+    const uint64_t absent = guest_map(SELFTEST_PAGE_INTERRUPTS, 0, 0);
+
+    reset();
+    guest_test_stack(absent + 0x800);
+    guest_gate(0x54, GUEST_IST_TEST, true);
+    to_self(0x54);
+    context.r[RSP] = guest_step_stack();
+    context.rflags = RFLAGS_1;
+    (void)guest_step(&context, GUEST_LONG, GUEST_CODE("sti; cpuid; nop"));
+    guest_gate(0x54, 0, true);
+    GUEST_CHECK(context.vector == VECTOR_PF && context.error == PF_WRITE &&
+                    context.cr2 == absent + 0x800 - 8 &&
+                    context.rip == guest_step_pc(GUEST_LONG) + 3,
+                "#PF while an interrupt is delivered");
+    GUEST_CHECK(bit_of(LAPIC_ISR, 0x54) && !bit_of(LAPIC_IRR, 0x54), "which is in service");
+    end_of_interrupt();
+    let_in();
+    GUEST_CHECK_EQ(taken, 0, "and does not come again");
+}
+
 // ---- x2APIC ----
 
 static uint8_t x2apic_write_faults(uint32_t offset, uint64_t value)
@@ -445,6 +470,7 @@ void test_interrupts(void)
     each_way_to_self();
     nmi();
     behind_sti();
+    fault_in_delivery();
     x2apic();
     guest_irq_handler(NULL);
 }

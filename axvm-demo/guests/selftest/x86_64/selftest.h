@@ -7,6 +7,7 @@
 // Pages of the window that the parts use, up to 16 each.
 #define SELFTEST_PAGE_EXCEPTIONS 16u
 #define SELFTEST_PAGE_LOAD_STORE 32u
+#define SELFTEST_PAGE_INTERRUPTS 48u
 
 #define SELFTEST_SCRATCH_PORT (GUEST_UART_PORT + 7u) // keeps a byte
 
