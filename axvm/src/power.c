@@ -67,7 +67,7 @@ AxError axvm_power_status(const AxVM *vm, uint64_t cpu_address, uint32_t level, 
 static bool is_off(const AxVMVCpu *vcpu)
 {
     return power_of(vcpu) == AX_CPU_OFF ||
-           atomic_load_explicit(&vcpu->halted, memory_order_acquire);
+           atomic_load_explicit(&vcpu->halted, memory_order_acquire) != 0;
 }
 
 static bool all_off(const AxVM *vm)
@@ -105,9 +105,9 @@ bool axvm_power_halt(AxVM *vm, AxVMVCpu *self)
     bool last;
 
     ax_lock(&vm->lock);
-    atomic_store_explicit(&self->halted, true, memory_order_seq_cst);
+    atomic_store_explicit(&self->halted, 1, memory_order_seq_cst);
     if (has_nmi(self)) {
-        atomic_store_explicit(&self->halted, false, memory_order_seq_cst);
+        atomic_store_explicit(&self->halted, 0, memory_order_seq_cst);
     }
     last = all_off(vm);
     ax_unlock(&vm->lock);
@@ -118,7 +118,7 @@ void axvm_power_nmi(AxVM *vm, AxVMVCpu *target)
 {
     // Invalid ones take none.
     (void)!axvcpu_inject_nmi(&target->vcpu);
-    if (atomic_exchange_explicit(&target->halted, false, memory_order_seq_cst) &&
+    if (atomic_exchange_explicit(&target->halted, 0, memory_order_seq_cst) != 0 &&
         vm->power_on != NULL) {
         vm->power_on(vm->power_on_ctx, vm, axvcpu_id(&target->vcpu));
     }
@@ -128,7 +128,7 @@ void axvm_power_init(AxVM *vm, AxVMVCpu *target)
 {
     ax_lock(&vm->lock);
     atomic_store_explicit(&target->power, AX_CPU_OFF, memory_order_release);
-    atomic_store_explicit(&target->halted, false, memory_order_release);
+    atomic_store_explicit(&target->halted, 0, memory_order_release);
     ax_unlock(&vm->lock);
     // It may be in the guest, or wait.
     axvcpu_kick(&target->vcpu);

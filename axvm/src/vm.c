@@ -207,7 +207,7 @@ static AxError reset_vcpus(AxVM *vm, const char **why)
             return axvm_because(why, error, "a virtual CPU cannot be reset");
         }
         atomic_store_explicit(&vm->vcpus[i].power, AX_CPU_OFF, memory_order_release);
-        atomic_store_explicit(&vm->vcpus[i].halted, false, memory_order_release);
+        atomic_store_explicit(&vm->vcpus[i].halted, 0, memory_order_release);
     }
     return AX_OK;
 }
@@ -283,8 +283,8 @@ bool axvm_vcpu_runnable(const AxVM *vm, AxVCpuId id)
     const AxVCpuState state = axvcpu_state(&self->vcpu);
 
     return atomic_load_explicit(&self->power, memory_order_acquire) != AX_CPU_OFF &&
-           !atomic_load_explicit(&self->halted, memory_order_acquire) && state != AX_VCPU_BLOCKED &&
-           state != AX_VCPU_INVALID;
+           atomic_load_explicit(&self->halted, memory_order_acquire) == 0 &&
+           state != AX_VCPU_BLOCKED && state != AX_VCPU_INVALID;
 }
 
 uint64_t axvm_poll(AxVM *vm)

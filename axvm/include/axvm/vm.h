@@ -100,8 +100,9 @@ typedef struct AxVMVCpu {
     AxArchVCpuImpl arch;
     uint64_t cpu_address;   /* as firmware calls and the description name it */
     _Atomic uint32_t power; /* AxCpuPower */
-    _Atomic bool halted;    /* on, but waits for an NMI or INIT of a sibling */
-    GuestPhysAddr start;    /* from CPU_UP until it runs: where, and its argument */
+    /* Not 0: on, but waits for an NMI or INIT of a sibling. A word: RISC-V swaps no bytes. */
+    _Atomic uint32_t halted;
+    GuestPhysAddr start; /* from CPU_UP until it runs: where, and its argument */
     uint64_t start_arg;
 } AxVMVCpu;
 
