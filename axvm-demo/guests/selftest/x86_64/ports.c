@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define NO_PORT 0x5f0u
+#define FRESH   UINT64_C(0x02345000)
 
 #define RAX_BEFORE UINT64_C(0x1122334455667788)
 #define KEPT       UINT64_C(0xa5)
@@ -205,6 +206,18 @@ static void in_16_bits(GuestMode mode)
     }
 }
 
+// Memory that nothing has touched, which the hypervisor may not even have given yet.
+static void fresh_memory(void)
+{
+    const volatile uint8_t *fresh = (const volatile uint8_t *)FRESH;
+
+    port_write8(SELFTEST_SCRATCH_PORT, (uint8_t)KEPT);
+    GUEST_CHECK(run_string(GUEST_CODE("rep insb"), FRESH, 3, 0, SELFTEST_SCRATCH_PORT) &&
+                    context.r[RDI] == FRESH + 3,
+                "rep insb into memory that nothing has touched");
+    GUEST_CHECK(fresh[0] == KEPT && fresh[2] == KEPT && fresh[3] == 0, "arrives there");
+}
+
 void test_ports(void)
 {
     reads();
@@ -213,6 +226,7 @@ void test_ports(void)
     outs();
     fs_override();
     ins();
+    fresh_memory();
     in_16_bits(GUEST_COMPAT16);
     in_16_bits(GUEST_PROTECTED16);
     in_16_bits(GUEST_REAL);
