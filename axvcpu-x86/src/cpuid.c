@@ -127,7 +127,7 @@ static void leaf_d(const X86VCpu *vcpu, uint32_t subleaf, X86CpuidResult *r)
     const uint64_t offered = x86_offered_xcr0();
 
     (void)vcpu;
-    if (offered == 0) {
+    if (offered == 0 || subleaf >= 64) {
         *r = (X86CpuidResult){0};
     } else if (subleaf == 0) {
         r->eax = (uint32_t)offered;
@@ -135,8 +135,8 @@ static void leaf_d(const X86VCpu *vcpu, uint32_t subleaf, X86CpuidResult *r)
         r->ecx = (offered & XCR0_AVX) != 0 ? X86_FP_WORDS * 8 : 576;
     } else if (subleaf == 1) {
         *r = (X86CpuidResult){.eax = r->eax & 5}; // XSAVEOPT, XGETBV with ECX 1
-    } else if (subleaf >= 64 || (offered >> subleaf & 1) == 0) {
-        *r = (X86CpuidResult){0};
+    } else {
+        *r = (offered >> subleaf & 1) != 0 ? *r : (X86CpuidResult){0};
     }
 }
 

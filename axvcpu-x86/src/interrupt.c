@@ -503,7 +503,7 @@ static Targets xapic_logical(const X86VCpu *vcpu, uint32_t destination)
     }
     return cluster == CLUSTER_BROADCAST
                ? everybody
-               : (Targets){.target_cpu = 4 * cluster, .target_list = destination & 0xf};
+               : (Targets){.target_cpu = UINT64_C(4) * cluster, .target_list = destination & 0xf};
 }
 
 static Targets logical_targets(const X86VCpu *vcpu, uint32_t destination)

@@ -156,7 +156,7 @@ static inline uint64_t fixture_now_ns(void *ctx)
 
 static inline HostPhysAddr fixture_frame(X86Fixture *f)
 {
-    HostPhysAddr frame = ax_hpa(0);
+    HostPhysAddr frame = ax_hpa((uintptr_t)fixture_arena);
 
     assert_int_equal(fixture_alloc(f, 1, 4096, &frame), AX_OK);
     return frame;
