@@ -11,7 +11,6 @@
 #include "layout.h"
 #include "log.h"
 #include "mmu.h"
-#include "quirks.h"
 #include "receive.h"
 #include "scale.h"
 #include "tsc.h"
@@ -166,29 +165,22 @@ uint64_t hal_now_ns(void *ctx)
     return clock_ns(&host_clock, clock_ticks());
 }
 
+// Not 0, which would switch it off.
 static uint64_t timer_ticks(uint64_t deadline_ns)
 {
     const uint64_t now = time_now_ns();
 
-    if (deadline_ns == UINT64_MAX) {
-        return UINT64_MAX;
-    }
-    return deadline_ns <= now ? 0 : scale(deadline_ns - now, NS_PER_SECOND, timer_hz);
-}
-
-static uint64_t tsc_of(uint64_t deadline_ns)
-{
-    return deadline_ns == UINT64_MAX
-               ? 0
-               : (scale(deadline_ns, NS_PER_SECOND, clock_hz) + 1) << tsc_shift;
+    return deadline_ns <= now ? 1 : scale(deadline_ns - now, NS_PER_SECOND, timer_hz) + 1;
 }
 
 void time_arm(uint64_t deadline_ns)
 {
-    if (apic_has_deadline()) {
-        apic_arm(tsc_of(deadline_ns));
-    } else if (timer_hz != 0) {
-        apic_arm(quirk_lost_interrupt(timer_ticks(deadline_ns), timer_hz));
+    if (deadline_ns == UINT64_MAX) {
+        apic_arm(0);
+    } else if (apic_has_deadline()) {
+        apic_arm((scale(deadline_ns, NS_PER_SECOND, clock_hz) + 1) << tsc_shift);
+    } else {
+        apic_arm(timer_ticks(deadline_ns));
     }
 }
 
