@@ -5,6 +5,8 @@
 #include "layout.h"
 #include "platform.h"
 
+#include <axvcpu/hal.h>
+
 // Registers of the local APIC: offset / 16
 #define APIC_TPR       0x08u
 #define APIC_EOI       0x0bu
@@ -241,18 +243,23 @@ void irq_note(uint64_t vector)
 }
 
 // Of several the one of the highest priority, which is what the end of interrupt refers to.
-uint64_t irq_fetch(void)
+uint64_t apic_next_noted(void)
 {
     uint32_t *mine = &noted[this_pcpu()];
 
-    cpu_take_interrupts();
     if (*mine == 0) {
-        return UINT64_MAX;
+        return AX_IRQ_NONE;
     }
     const uint32_t class = 31 - (uint32_t)__builtin_clz(*mine);
 
     *mine &= ~(UINT32_C(1) << class);
     return UINT64_C(16) * class;
+}
+
+uint64_t irq_fetch(void)
+{
+    cpu_take_interrupts();
+    return apic_next_noted();
 }
 
 // Nothing of an interrupt is left here between its fetch and its end.

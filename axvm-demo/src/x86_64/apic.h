@@ -25,6 +25,8 @@ uint32_t apic_timer_elapsed(void);
 void apic_arm(uint64_t when);
 
 void apic_end_of_interrupt(void);
+/* An interrupt that came together with one that was fetched, and waits for its end; AX_IRQ_NONE. */
+uint64_t apic_next_noted(void);
 void apic_send_init(uint64_t id);
 /* The CPU begins in real mode at `addr`, below 1 MiB, a multiple of 4 KiB. */
 void apic_send_startup(uint64_t id, uint32_t addr);

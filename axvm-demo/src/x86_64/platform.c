@@ -184,7 +184,7 @@ void time_arm(uint64_t deadline_ns)
     }
 }
 
-void irq_handle(uint64_t vector)
+static void handle(uint64_t vector)
 {
     if (vector == VECTOR_UART) {
         receive_all();
@@ -192,4 +192,14 @@ void irq_handle(uint64_t vector)
         time_arm(UINT64_MAX);
     }
     apic_end_of_interrupt();
+}
+
+// As long as one of them is in service, the local APIC holds those back that are not above it: none
+// may be left before a guest is entered again.
+void irq_handle(uint64_t vector)
+{
+    while (vector != AX_IRQ_NONE) {
+        handle(vector);
+        vector = apic_next_noted();
+    }
 }
