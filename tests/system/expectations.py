@@ -36,14 +36,14 @@ MAX_ROUND_TRIP = {"aarch64": {"hypercall-in-backend": 200, "hypercall-to-host": 
                   "riscv64": {"hypercall-in-backend": 215, "hypercall-to-host": 605, "set-timer": 235,
                               "mmio-read": 840, "mmio-write": 840, "mmio-read-compressed": 865,
                               "ipi-to-self": 595, "timer-interrupt": 630},
-                  "x86_64": {"hypercall-to-host": 875, "cpuid": 465, "msr-read": 485, "msr-write": 565,
-                             "port-read": 1050, "port-write": 1020, "mmio-read": 5400, "mmio-write": 5420,
-                             "apic-read": 4300, "apic-write": 4310, "ipi-to-self": 9450,
-                             "timer-interrupt": 9530, "halt-and-wake": 9530},
-                  "x86_64-vmx": {"hypercall-to-host": 1020, "cpuid": 605, "msr-read": 625, "msr-write": 710,
-                                 "port-read": 1225, "port-write": 1200, "mmio-read": 4590, "mmio-write": 4610,
-                                 "apic-read": 3565, "apic-write": 4010, "ipi-to-self": 8440,
-                                 "timer-interrupt": 8510}}
+                  "x86_64": {"hypercall-to-host": 785, "cpuid": 405, "msr-read": 425, "msr-write": 505,
+                             "port-read": 990, "port-write": 960, "mmio-read": 2990, "mmio-write": 3030,
+                             "apic-read": 2110, "apic-write": 2190, "ipi-to-self": 5040,
+                             "timer-interrupt": 5110, "halt-and-wake": 5120},
+                  "x86_64-vmx": {"hypercall-to-host": 965, "cpuid": 555, "msr-read": 570, "msr-write": 655,
+                                 "port-read": 1175, "port-write": 1145, "mmio-read": 2910, "mmio-write": 2930,
+                                 "apic-read": 2100, "apic-write": 2590, "ipi-to-self": 5700,
+                                 "timer-interrupt": 5770}}
 
 
 def exit_kinds(text):
