@@ -144,20 +144,24 @@ static void reset(X86VCpu *vcpu)
     state->dirty = X86_BIT(X86_FIELD_COUNT) - 1;
 }
 
-// The processor itself delivers what is in IRR; the 8259's line is none of that.
-static bool needs_window(const X86VCpu *vcpu, uint32_t open)
+// Bochs 2.7 delivers what RVI requests in spite of a clear RFLAGS.IF as soon as the host has an
+// interrupt, too. While the window is open the processor delivers nothing by itself (SDM volume 3,
+// 30.2.1); with IF set it would end every stay before the first instruction.
+static bool needs_window(const X86VCpu *vcpu, const VmxState *state)
 {
-    return (open & X86_WINDOW_INTERRUPT) != 0 &&
-           (!vcpu->percpu->features.has_apicv || vcpu->lapic.intr || vcpu->lapic.extint_due);
+    const bool is_closed = vcpu->event.valid || (vcpu->regs.rflags & RFLAGS_IF) == 0;
+
+    return (state->windows & X86_WINDOW_INTERRUPT) != 0 ||
+           (is_closed && vmx_apic_is_requesting(vcpu, state));
 }
 
-static uint64_t primary_controls(const X86VCpu *vcpu, uint32_t open)
+static uint64_t primary_controls(const X86VCpu *vcpu, const VmxState *state)
 {
     uint64_t controls = vcpu->percpu->features.controls.primary;
 
     controls |= vcpu->trap_wait ? PRIMARY_HLT_EXITING : 0;
-    controls |= needs_window(vcpu, open) ? PRIMARY_INTERRUPT_WINDOW_EXITING : 0;
-    controls |= (open & X86_WINDOW_NMI) != 0 ? PRIMARY_NMI_WINDOW_EXITING : 0;
+    controls |= needs_window(vcpu, state) ? PRIMARY_INTERRUPT_WINDOW_EXITING : 0;
+    controls |= (state->windows & X86_WINDOW_NMI) != 0 ? PRIMARY_NMI_WINDOW_EXITING : 0;
     return controls;
 }
 
@@ -588,16 +592,18 @@ static uint64_t threshold(const X86VCpu *vcpu, const VmxState *state)
 }
 
 // Bochs 2.7 masks the host's interrupts when it enters a guest with RFLAGS.IF clear, until the guest
-// changes IF. So such a stay ends after a millisecond, and the host looks for itself.
+// changes IF, and a window does not end HLT. So such a stay ends after a millisecond, and the host
+// looks for itself.
 static void limit_stay(const X86VCpu *vcpu, VmxState *state)
 {
     const X86Features *features = &vcpu->percpu->features;
+    const uint64_t window = PRIMARY_INTERRUPT_WINDOW_EXITING;
     uint64_t ticks = UINT32_MAX;
 
     if ((features->controls.pin & PIN_PREEMPTION_TIMER) == 0) {
         return;
     }
-    if ((vcpu->regs.rflags & RFLAGS_IF) == 0) {
+    if ((vcpu->regs.rflags & RFLAGS_IF) == 0 || (state->primary & window) != 0) {
         const uint64_t wanted = vcpu->create.tsc_hz / 1000 >> features->preemption_shift;
 
         ticks = wanted < ticks ? wanted + 1 : ticks;
@@ -622,10 +628,9 @@ static void load_guest(X86VCpu *vcpu, VmxState *state)
     vmx_put_changed(state, VMCS_GUEST_INTERRUPTIBILITY, interruptibility(vcpu, state),
                     &state->interruptibility);
     vmx_put_changed(state, VMCS_TPR_THRESHOLD, threshold(vcpu, state), &state->threshold);
-    vmx_put_changed(state, VMCS_PRIMARY_CONTROLS, primary_controls(vcpu, state->windows),
-                    &state->primary);
-    limit_stay(vcpu, state);
     vmx_apic_load(vcpu, state);
+    vmx_put_changed(state, VMCS_PRIMARY_CONTROLS, primary_controls(vcpu, state), &state->primary);
+    limit_stay(vcpu, state);
     if (X86_READ(CR2) != state->fields[X86_FIELD_CR2]) {
         X86_WRITE(CR2, state->fields[X86_FIELD_CR2]);
     }

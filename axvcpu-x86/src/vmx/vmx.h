@@ -93,6 +93,11 @@ void vmx_pass_msr(uint8_t *bitmap, uint32_t msr, bool read, bool write);
 void vmx_apic_bind(const X86VCpu *vcpu, VmxState *state);
 void vmx_apic_load(X86VCpu *vcpu, VmxState *state);
 void vmx_apic_save(X86VCpu *vcpu, VmxState *state);
+// Whether the processor may deliver a vector in this stay.
+static inline bool vmx_apic_is_requesting(const X86VCpu *vcpu, const VmxState *state)
+{
+    return vcpu->percpu->features.has_apicv && (state->interrupt_status & 0xff) != 0;
+}
 
 // The page has a register every 16 bytes, as that of xAPIC.
 static inline uint32_t *vmx_virtual_apic(const X86VCpu *vcpu)

@@ -52,15 +52,44 @@ static uint32_t *bit_word(uint32_t bank, uint8_t vector)
     return in_page(bank + 16u * (vector / 32));
 }
 
-static void a_vector_that_must_wait_is_left_to_the_processor(void **state)
+static void a_vector_that_the_flag_holds_back_waits_for_its_window(void **state)
 {
     (void)state;
     edge(0x45);
     (void)fixture_run_halt(&f);
     assert_int_equal(scripted.event_seen, 0);
-    assert_false(fixture_has_interrupt_window(&f));
+    assert_true(fixture_has_interrupt_window(&f));
     assert_int_equal(*fixture_vmcs(&f, VMCS_GUEST_INTERRUPT_STATUS), 0x45);
     assert_int_equal(*bit_word(OFFSET_IRR, 0x45), UINT32_C(1) << (0x45 % 32));
+}
+
+// The handler that begins has the flag clear, and its end of interrupt leaves nothing in the way.
+static void a_vector_behind_one_that_is_injected_waits_for_its_window(void **state)
+{
+    (void)state;
+    f.vcpu.regs.rflags |= RFLAGS_IF;
+    edge(0x45);
+    edge(0x85);
+    (void)fixture_run_halt(&f);
+    assert_int_equal(scripted.event_seen & 0xff, 0x85);
+    assert_true(fixture_has_interrupt_window(&f));
+    assert_int_equal(*fixture_vmcs(&f, VMCS_GUEST_INTERRUPT_STATUS), 0x8545);
+}
+
+static void a_vector_behind_one_in_service_is_left_to_the_processor(void **state)
+{
+    (void)state;
+    f.vcpu.regs.rflags |= RFLAGS_IF;
+    edge(0x85);
+    (void)fixture_run_halt(&f);
+    edge(0x45);
+    (void)fixture_run_halt(&f);
+    assert_int_equal(scripted.event_seen, 0);
+    assert_false(fixture_has_interrupt_window(&f));
+    assert_int_equal(*fixture_vmcs(&f, VMCS_GUEST_INTERRUPT_STATUS), 0x8545);
+    f.vcpu.regs.rflags &= ~RFLAGS_IF;
+    (void)fixture_run_halt(&f);
+    assert_true(fixture_has_interrupt_window(&f));
 }
 
 static void one_that_tpr_holds_back_needs_no_threshold(void **state)
@@ -186,7 +215,9 @@ static void priorities_are_whole_after_an_exit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_VMX(a_vector_that_must_wait_is_left_to_the_processor),
+        ON_VMX(a_vector_that_the_flag_holds_back_waits_for_its_window),
+        ON_VMX(a_vector_behind_one_that_is_injected_waits_for_its_window),
+        ON_VMX(a_vector_behind_one_in_service_is_left_to_the_processor),
         ON_VMX(one_that_tpr_holds_back_needs_no_threshold),
         ON_VMX(an_apic_that_is_off_requests_nothing),
         ON_VMX(the_line_of_the_8259_still_has_its_window),
