@@ -148,6 +148,7 @@ static AxError map_memory(void)
 {
     const AxEptFormat *const format = axvcpu_arch_ept_format();
     const uintptr_t ram = (uintptr_t)ram_start;
+    HostPhysAddr table;
     uint8_t root_frames;
     AxError error;
 
@@ -160,7 +161,19 @@ static AxError map_memory(void)
     if (error != AX_OK) {
         return error;
     }
-    ((uint64_t *)ept_root.base.value)[ram >> 30] = format->make_leaf(ax_hpa(ram), AX_MAP_RIGHTS, 2);
+    table = ept_root.base;
+    // The first entry of what is above has all of 39 bits.
+    for (unsigned level = ept_root.levels; level > 3; level--) {
+        HostPhysAddr next;
+
+        error = alloc_frames(NULL, 1, AX_PAGE_SIZE, &next);
+        if (error != AX_OK) {
+            return error;
+        }
+        *(uint64_t *)table.value = format->make_table(next);
+        table = next;
+    }
+    ((uint64_t *)table.value)[ram >> 30] = format->make_leaf(ax_hpa(ram), AX_MAP_RIGHTS, 2);
     format->publish();
     return AX_OK;
 }
@@ -174,7 +187,7 @@ static AxVCpu vcpu;
 
 static AxError prepare(void)
 {
-    const CreateConfig create = axvcpu_arch_create_config(0, ax_gpa(0), board_counter_hz);
+    const CreateConfig create = axvcpu_arch_create_config(0, ax_gpa(0), board_counter_hz());
     const SetupConfig setup = axvcpu_arch_setup_config(false);
     const AxVCpuParams params = {.hal = &hal, .preferred_pcpu = AX_PCPU_NONE};
     AxError error = axvcpu_arch_percpu_init(&percpu, &percpu_arch, &hal, 0);
@@ -203,6 +216,13 @@ static AxError prepare(void)
     return error;
 }
 
+// By a call of the firmware, or on a PC by a port.
+static bool is_power_off(const AxVCpuExit *exit)
+{
+    return exit->reason == AX_EXIT_SYSTEM_DOWN ||
+           (exit->reason == AX_EXIT_IO_WRITE && exit->io.port.number == board_off_port);
+}
+
 // Answers hypercalls until the guest powers itself off.
 static AxError run(void)
 {
@@ -210,23 +230,23 @@ static AxError run(void)
     AxError error;
 
     while ((error = axvcpu_run(&vcpu, &exit)) == AX_OK) {
-        switch (exit->reason) {
-        case AX_EXIT_HYPERCALL:
-            print("hypercall ");
-            print_number(exit->hypercall.nr - board_hypercalls);
-            print(" with ");
-            print_number(exit->hypercall.args[0]);
-            print("\n");
-            error = axvcpu_complete_call(&vcpu, AX_OK, 0);
-            if (error != AX_OK) {
-                return error;
-            }
-            break;
-        case AX_EXIT_SYSTEM_DOWN: print("guest powered off\n"); return AX_OK;
-        default:
+        if (is_power_off(exit)) {
+            print("guest powered off\n");
+            return AX_OK;
+        }
+        if (exit->reason != AX_EXIT_HYPERCALL) {
             print(axvcpu_exit_name(exit->reason));
             print(": unexpected exit\n");
             return AX_ENOTSUP;
+        }
+        print("hypercall ");
+        print_number(exit->hypercall.nr - board_hypercalls);
+        print(" with ");
+        print_number(exit->hypercall.args[0]);
+        print("\n");
+        error = axvcpu_complete_call(&vcpu, AX_OK, 0);
+        if (error != AX_OK) {
+            return error;
         }
     }
     return error;
