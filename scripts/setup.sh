@@ -51,7 +51,7 @@ is_installed() {
 
 missing() { # GROUP [MACHINE]
     local package
-    for package in $(wanted "$@"); do
+    for package in $(wanted "$@" | awk '!seen[$1]++'); do
         is_installed "$package" || echo "$package"
     done
 }
