@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "decode.h"
 #include "x86.h"
 
 static X86_RARE void take_exception(X86VCpu *vcpu)
@@ -74,6 +75,21 @@ static bool must_repeat(const X86Event *event)
              (event->vector == VECTOR_BP || event->vector == VECTOR_OF));
 }
 
+#define OPCODE_HLT 0xf4u
+
+// The guest stands between STI and HLT. QEMU 7.2's VMRUN forgets the shadow of STI: an interrupt would
+// come before HLT, which then sleeps for good. So HLT is carried out here.
+static X86_RARE void finish_halt(X86VCpu *vcpu)
+{
+    uint8_t bytes[X86_MAX_INSTRUCTION];
+
+    if ((vcpu->regs.rflags & RFLAGS_IF) != 0 && x86_cpl(vcpu) == 0 && x86_fetch(vcpu, bytes) != 0 &&
+        bytes[0] == OPCODE_HLT) {
+        x86_advance(vcpu, 1);
+        vcpu->activity = X86_HALTED;
+    }
+}
+
 static void run_guest(X86VCpu *vcpu, AxVCpuExit *exit)
 {
     do {
@@ -83,6 +99,9 @@ static void run_guest(X86VCpu *vcpu, AxVCpuExit *exit)
         vcpu->vendor->enter(vcpu);
         if (must_repeat(&vcpu->exit.event)) {
             vcpu->event = vcpu->exit.event;
+        }
+        if (vcpu->shadow && vcpu->exit.kind == X86_EXIT_EXTERNAL_INTERRUPT) {
+            finish_halt(vcpu);
         }
     } while (x86_handle(vcpu, exit) == X86_RESUME);
 }

@@ -499,6 +499,32 @@ static void a_counter_that_is_not_there_is_refused(void **state)
     assert_raised(VECTOR_GP, true);
 }
 
+// The guest is at CODE_PAGE, interrupted in the shadow of STI.
+static void interrupted_in_shadow(uint64_t flags, uint8_t opcode)
+{
+    x86_write(&f.vcpu, X86_FIELD_CS_BASE, CODE_PAGE);
+    f.vcpu.regs.rip = 0;
+    f.vcpu.regs.rflags = RFLAGS_FIXED | flags;
+    f.vcpu.shadow = true;
+    f.code[0] = opcode;
+    assert_int_equal(fixture_run_exit(&f, VMEXIT_INTR, 0, 0, 0), AX_EXIT_EXTERNAL_INTERRUPT);
+}
+
+static void hlt_behind_sti_is_finished_when_the_host_interrupts(void **state)
+{
+    (void)state;
+    f.irq = 0x40;
+    interrupted_in_shadow(RFLAGS_IF, 0xf4);
+    assert_int_equal(f.vcpu.activity, X86_HALTED);
+    assert_int_equal(f.vcpu.regs.rip, 1);
+    assert_false(f.vcpu.shadow);
+    interrupted_in_shadow(RFLAGS_IF, 0x90);
+    assert_int_equal(f.vcpu.activity, X86_ACTIVE);
+    assert_int_equal(f.vcpu.regs.rip, 0);
+    interrupted_in_shadow(0, 0xf4);
+    assert_int_equal(f.vcpu.activity, X86_ACTIVE);
+}
+
 static void every_other_cause_has_a_name(void **state)
 {
     (void)state;
@@ -552,6 +578,7 @@ int main(void)
         ON_BOTH(xsetbv_takes_what_was_offered),
         ON_BOTH(instructions_of_hypervisors_are_undefined),
         ON_BOTH(a_counter_that_is_not_there_is_refused),
+        ON_SVM(hlt_behind_sti_is_finished_when_the_host_interrupts),
         ON_BOTH(every_other_cause_has_a_name),
         ON_BOTH(any_exit_code_ends_in_some_way),
     };
