@@ -42,8 +42,8 @@ MAX_ROUND_TRIP = {"aarch64": {"hypercall-in-backend": 200, "hypercall-to-host": 
                              "timer-interrupt": 5110, "halt-and-wake": 5120},
                   "x86_64-vmx": {"hypercall-to-host": 965, "cpuid": 555, "msr-read": 570, "msr-write": 655,
                                  "port-read": 1175, "port-write": 1145, "mmio-read": 2910, "mmio-write": 2930,
-                                 "apic-read": 2100, "apic-write": 2590, "ipi-to-self": 5700,
-                                 "timer-interrupt": 5770}}
+                                 "apic-read": 2100, "apic-write": 2590, "ipi-to-self": 6740,
+                                 "timer-interrupt": 6820}}
 
 
 def exit_kinds(text):
