@@ -4,6 +4,53 @@
 
 #define INDEX_BITS 9u
 
+#define LEVELS         4u
+#define MOST_GPA_BITS  48u
+#define LEAST_GPA_BITS 13u // two pages
+
+AxError x86_ept_root_shape(uint8_t gpa_bits, uint8_t *levels, uint8_t *root_frames)
+{
+    if (gpa_bits < LEAST_GPA_BITS || gpa_bits > MOST_GPA_BITS || gpa_bits > x86_physical_bits()) {
+        return AX_ENOTSUP;
+    }
+    *levels = LEVELS;
+    *root_frames = 1;
+    return AX_OK;
+}
+
+AxError x86_ept_root_check(const AxEptRoot *root)
+{
+    uint8_t levels;
+    uint8_t frames;
+    const AxError error = x86_ept_root_shape(root->gpa_bits, &levels, &frames);
+
+    if (error != AX_OK) {
+        return error;
+    }
+    if (root->levels != levels || root->base.value >> x86_physical_bits() != 0) {
+        return AX_EINVAL;
+    }
+    return root->base.value % AX_PAGE_SIZE == 0 ? AX_OK : AX_EALIGN;
+}
+
+AxEptEntryKind x86_ept_kind(uint64_t entry, uint8_t level, uint64_t present)
+{
+    if ((entry & present) == 0) {
+        return AX_EPT_EMPTY;
+    }
+    if (level != 0 && (entry & X86_EPT_PS) == 0) {
+        return AX_EPT_TABLE;
+    }
+    return level <= 2 ? AX_EPT_LEAF : AX_EPT_EMPTY;
+}
+
+HostPhysAddr x86_ept_address(uint64_t entry, uint8_t level, AxEptEntryKind kind)
+{
+    const unsigned size_bits = kind == AX_EPT_LEAF ? 12 + INDEX_BITS * level : 12;
+
+    return ax_hpa(entry & X86_EPT_ADDR & (UINT64_MAX << size_bits));
+}
+
 // Caches and instruction fetches are coherent.
 void x86_ept_sync(const void *memory, uint64_t size)
 {
@@ -25,21 +72,6 @@ void x86_ept_flush(AxEptRoot *root, GuestPhysAddr gpa, uint64_t size)
     if (root->recall != NULL) {
         root->recall(root->owner);
     }
-}
-
-AxError x86_ept_root_check(const X86VCpu *vcpu, const AxEptRoot *root)
-{
-    uint8_t levels;
-    uint8_t frames;
-    const AxError error = vcpu->vendor->ept->root_shape(root->gpa_bits, &levels, &frames);
-
-    if (error != AX_OK) {
-        return error;
-    }
-    if (root->levels != levels || root->base.value >> x86_physical_bits() != 0) {
-        return AX_EINVAL;
-    }
-    return root->base.value % AX_PAGE_SIZE == 0 ? AX_OK : AX_EALIGN;
 }
 
 static uint64_t entry_at(const X86VCpu *vcpu, HostPhysAddr table, uint64_t gpa, unsigned level)

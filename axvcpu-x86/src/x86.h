@@ -264,11 +264,18 @@ void x86_system_time_changed(X86VCpu *vcpu); // the TSC was set
 bool x86_set_wall_clock(X86VCpu *vcpu, uint64_t value);
 
 // ---- ept.c, vmid.c: nested tables and tags ----
+// In the entries of both vendors: a leaf above the last level, and the address.
+#define X86_EPT_PS   X86_BIT(7)
+#define X86_EPT_ADDR UINT64_C(0x000ffffffffff000)
+AxError x86_ept_root_shape(uint8_t gpa_bits, uint8_t *levels, uint8_t *root_frames);
+// AX_EINVAL, AX_EALIGN or AX_ENOTSUP when this processor cannot use `root`.
+AxError x86_ept_root_check(const AxEptRoot *root);
+// present: bits of which an entry that is in use has one at least.
+AxEptEntryKind x86_ept_kind(uint64_t entry, uint8_t level, uint64_t present);
+HostPhysAddr x86_ept_address(uint64_t entry, uint8_t level, AxEptEntryKind kind);
 void x86_ept_sync(const void *memory, uint64_t size);
 void x86_ept_publish(void);
 void x86_ept_flush(AxEptRoot *root, GuestPhysAddr gpa, uint64_t size);
-// AX_EINVAL, AX_EALIGN or AX_ENOTSUP when this processor cannot use `root`.
-AxError x86_ept_root_check(const X86VCpu *vcpu, const AxEptRoot *root);
 // Host memory behind a guest-physical address, at least to the end of its page; NULL when there is
 // none, or without the rights.
 void *x86_ept_lookup(const X86VCpu *vcpu, uint64_t gpa, MappingFlags rights);

@@ -3,10 +3,6 @@
 // processor looks at them as a user access, and at PAT with the guest's.
 #include "x86.h"
 
-#define NPT_LEVELS     4u
-#define NPT_BITS       48u
-#define LEAST_GPA_BITS 13u // two pages
-
 #define PTE_P   X86_BIT(0)
 #define PTE_W   X86_BIT(1)
 #define PTE_U   X86_BIT(2)
@@ -14,21 +10,9 @@
 #define PTE_PCD X86_BIT(4)
 #define PTE_A   X86_BIT(5)
 #define PTE_D   X86_BIT(6)
-#define PTE_PS  X86_BIT(7)
 // Bit that hardware ignores: a leaf without any right is not present, what it maps stays.
 #define PTE_NONE X86_BIT(9)
 #define PTE_NX   X86_BIT(63)
-#define PTE_ADDR UINT64_C(0x000ffffffffff000)
-
-static AxError root_shape(uint8_t gpa_bits, uint8_t *levels, uint8_t *root_frames)
-{
-    if (gpa_bits < LEAST_GPA_BITS || gpa_bits > NPT_BITS || gpa_bits > x86_physical_bits()) {
-        return AX_ENOTSUP;
-    }
-    *levels = NPT_LEVELS;
-    *root_frames = 1;
-    return AX_OK;
-}
 
 static bool leaf_allowed(uint8_t level)
 {
@@ -51,32 +35,24 @@ static uint64_t rights(MappingFlags flags)
 static uint64_t make_leaf(HostPhysAddr addr, MappingFlags flags, uint8_t level)
 {
     const uint64_t device = (flags & AX_MAP_DEVICE) != 0 ? PTE_PCD | PTE_PWT : 0;
-    const uint64_t size = level != 0 ? PTE_PS : 0;
+    const uint64_t size = level != 0 ? X86_EPT_PS : 0;
 
-    return (addr.value & PTE_ADDR) | rights(flags) | device | size | PTE_U | PTE_A | PTE_D;
+    return (addr.value & X86_EPT_ADDR) | rights(flags) | device | size | PTE_U | PTE_A | PTE_D;
 }
 
 static uint64_t make_table(HostPhysAddr next)
 {
-    return (next.value & PTE_ADDR) | PTE_P | PTE_W | PTE_U | PTE_A;
+    return (next.value & X86_EPT_ADDR) | PTE_P | PTE_W | PTE_U | PTE_A;
 }
 
 static AxEptEntryKind kind(uint64_t entry, uint8_t level)
 {
-    if ((entry & (PTE_P | PTE_NONE)) == 0) {
-        return AX_EPT_EMPTY;
-    }
-    if (level != 0 && (entry & PTE_PS) == 0) {
-        return AX_EPT_TABLE;
-    }
-    return level <= 2 ? AX_EPT_LEAF : AX_EPT_EMPTY;
+    return x86_ept_kind(entry, level, PTE_P | PTE_NONE);
 }
 
 static HostPhysAddr address(uint64_t entry, uint8_t level)
 {
-    const unsigned size_bits = kind(entry, level) == AX_EPT_LEAF ? 12 + 9u * level : 12;
-
-    return ax_hpa(entry & PTE_ADDR & (UINT64_MAX << size_bits));
+    return x86_ept_address(entry, level, kind(entry, level));
 }
 
 static MappingFlags flags(uint64_t entry)
@@ -92,7 +68,7 @@ static MappingFlags flags(uint64_t entry)
 
 const AxEptFormat svm_npt_format = {
     .name = "x86_64 nested page tables",
-    .root_shape = root_shape,
+    .root_shape = x86_ept_root_shape,
     .leaf_allowed = leaf_allowed,
     .make_leaf = make_leaf,
     .make_table = make_table,

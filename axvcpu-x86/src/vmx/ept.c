@@ -4,10 +4,6 @@
 #include "vmx/vmcs.h"
 #include "x86.h"
 
-#define EPT_LEVELS     4u
-#define EPT_BITS       48u
-#define LEAST_GPA_BITS 13u // two pages
-
 #define EPT_R         X86_BIT(0)
 #define EPT_W         X86_BIT(1)
 #define EPT_X         X86_BIT(2)
@@ -15,20 +11,8 @@
 #define EPT_TYPE_MASK (UINT64_C(7) << 3)
 #define EPT_TYPE_UC   (UINT64_C(0) << 3)
 #define EPT_TYPE_WB   (UINT64_C(6) << 3)
-#define EPT_PS        X86_BIT(7)
 // Bit that hardware ignores: a leaf without any right is not present, what it maps stays.
 #define EPT_NONE X86_BIT(11)
-#define EPT_ADDR UINT64_C(0x000ffffffffff000)
-
-static AxError root_shape(uint8_t gpa_bits, uint8_t *levels, uint8_t *root_frames)
-{
-    if (gpa_bits < LEAST_GPA_BITS || gpa_bits > EPT_BITS || gpa_bits > x86_physical_bits()) {
-        return AX_ENOTSUP;
-    }
-    *levels = EPT_LEVELS;
-    *root_frames = 1;
-    return AX_OK;
-}
 
 static bool leaf_allowed(uint8_t level)
 {
@@ -51,32 +35,24 @@ static uint64_t rights(MappingFlags flags)
 static uint64_t make_leaf(HostPhysAddr addr, MappingFlags flags, uint8_t level)
 {
     const uint64_t type = (flags & AX_MAP_DEVICE) != 0 ? EPT_TYPE_UC : EPT_TYPE_WB;
-    const uint64_t size = level != 0 ? EPT_PS : 0;
+    const uint64_t size = level != 0 ? X86_EPT_PS : 0;
 
-    return (addr.value & EPT_ADDR) | rights(flags) | type | size;
+    return (addr.value & X86_EPT_ADDR) | rights(flags) | type | size;
 }
 
 static uint64_t make_table(HostPhysAddr next)
 {
-    return (next.value & EPT_ADDR) | EPT_RIGHTS;
+    return (next.value & X86_EPT_ADDR) | EPT_RIGHTS;
 }
 
 static AxEptEntryKind kind(uint64_t entry, uint8_t level)
 {
-    if ((entry & (EPT_RIGHTS | EPT_NONE)) == 0) {
-        return AX_EPT_EMPTY;
-    }
-    if (level != 0 && (entry & EPT_PS) == 0) {
-        return AX_EPT_TABLE;
-    }
-    return level <= 2 ? AX_EPT_LEAF : AX_EPT_EMPTY;
+    return x86_ept_kind(entry, level, EPT_RIGHTS | EPT_NONE);
 }
 
 static HostPhysAddr address(uint64_t entry, uint8_t level)
 {
-    const unsigned size_bits = kind(entry, level) == AX_EPT_LEAF ? 12 + 9u * level : 12;
-
-    return ax_hpa(entry & EPT_ADDR & (UINT64_MAX << size_bits));
+    return x86_ept_address(entry, level, kind(entry, level));
 }
 
 static MappingFlags flags(uint64_t entry)
@@ -89,7 +65,7 @@ static MappingFlags flags(uint64_t entry)
 
 const AxEptFormat vmx_ept_format = {
     .name = "x86_64 extended page tables",
-    .root_shape = root_shape,
+    .root_shape = x86_ept_root_shape,
     .leaf_allowed = leaf_allowed,
     .make_leaf = make_leaf,
     .make_table = make_table,
