@@ -31,6 +31,27 @@
 #define LEGACY_CR4  CONTEXT + 224
 #define LEGACY_REAL CONTEXT + 228
 
+// The general registers but ESP, by a segment that reaches CONTEXT.
+    .macro  load_registers segment
+    movl    \segment:CONTEXT + 8 * 0, %eax
+    movl    \segment:CONTEXT + 8 * 1, %ecx
+    movl    \segment:CONTEXT + 8 * 2, %edx
+    movl    \segment:CONTEXT + 8 * 3, %ebx
+    movl    \segment:CONTEXT + 8 * 5, %ebp
+    movl    \segment:CONTEXT + 8 * 6, %esi
+    movl    \segment:CONTEXT + 8 * 7, %edi
+    .endm
+
+    .macro  save_registers segment
+    movl    %eax, \segment:CONTEXT + 8 * 0
+    movl    %ecx, \segment:CONTEXT + 8 * 1
+    movl    %edx, \segment:CONTEXT + 8 * 2
+    movl    %ebx, \segment:CONTEXT + 8 * 3
+    movl    %ebp, \segment:CONTEXT + 8 * 5
+    movl    %esi, \segment:CONTEXT + 8 * 6
+    movl    %edi, \segment:CONTEXT + 8 * 7
+    .endm
+
     .section .low, "awx"
     .code64
     .global guest_legacy_enter
@@ -78,13 +99,7 @@ guest_legacy_enter:
     pushl   CONTEXT_RIP
     movw    CONTEXT_ES, %es
     movw    CONTEXT_DS, %ds
-    movl    %ss:CONTEXT + 8 * 0, %eax
-    movl    %ss:CONTEXT + 8 * 1, %ecx
-    movl    %ss:CONTEXT + 8 * 2, %edx
-    movl    %ss:CONTEXT + 8 * 3, %ebx
-    movl    %ss:CONTEXT + 8 * 5, %ebp
-    movl    %ss:CONTEXT + 8 * 6, %esi
-    movl    %ss:CONTEXT + 8 * 7, %edi
+    load_registers %ss
     iretl
     .size guest_legacy_enter, . - guest_legacy_enter
 
@@ -107,13 +122,7 @@ to_real:
     pushw   %cs:CONTEXT_RFLAGS
     pushw   %cs:CONTEXT_CS
     pushw   %cs:CONTEXT_RIP
-    movl    %cs:CONTEXT + 8 * 0, %eax
-    movl    %cs:CONTEXT + 8 * 1, %ecx
-    movl    %cs:CONTEXT + 8 * 2, %edx
-    movl    %cs:CONTEXT + 8 * 3, %ebx
-    movl    %cs:CONTEXT + 8 * 5, %ebp
-    movl    %cs:CONTEXT + 8 * 6, %esi
-    movl    %cs:CONTEXT + 8 * 7, %edi
+    load_registers %cs
     iretw
 
 // ---- exceptions of protected mode ----
@@ -134,13 +143,7 @@ vectors32:                          // 16 bytes each
     .endr
 
 trap32:
-    movl    %eax, %ss:CONTEXT + 8 * 0
-    movl    %ecx, %ss:CONTEXT + 8 * 1
-    movl    %edx, %ss:CONTEXT + 8 * 2
-    movl    %ebx, %ss:CONTEXT + 8 * 3
-    movl    %ebp, %ss:CONTEXT + 8 * 5
-    movl    %esi, %ss:CONTEXT + 8 * 6
-    movl    %edi, %ss:CONTEXT + 8 * 7
+    save_registers %ss
     popl    %ss:CONTEXT_VECTOR
     popl    %ss:CONTEXT_ERROR
     popl    %ss:CONTEXT_RIP
@@ -158,7 +161,6 @@ back:
     movl    %eax, CONTEXT_CR2
     movl    %dr6, %eax
     movl    %eax, CONTEXT_DR6
-    movl    $SEL_CODE32, %eax
     movl    %cr0, %eax
     andl    $~CR0_PG, %eax
     movl    %eax, %cr0
@@ -194,13 +196,7 @@ vectors16:                          // 8 bytes each
     .endr
 
 trap16:
-    movl    %eax, %cs:CONTEXT + 8 * 0
-    movl    %ecx, %cs:CONTEXT + 8 * 1
-    movl    %edx, %cs:CONTEXT + 8 * 2
-    movl    %ebx, %cs:CONTEXT + 8 * 3
-    movl    %ebp, %cs:CONTEXT + 8 * 5
-    movl    %esi, %cs:CONTEXT + 8 * 6
-    movl    %edi, %cs:CONTEXT + 8 * 7
+    save_registers %cs
     popw    %cs:CONTEXT_VECTOR
     popw    %cs:CONTEXT_RIP
     popw    %cs:CONTEXT_CS
