@@ -2,6 +2,8 @@
 #include "decode.h"
 #include "x86.h"
 
+#define OPCODE_HLT 0xf4u
+
 static X86_RARE void take_exception(X86VCpu *vcpu)
 {
     AxException exception;
@@ -74,8 +76,6 @@ static bool must_repeat(const X86Event *event)
            !(event->type == X86_EVENT_EXCEPTION &&
              (event->vector == VECTOR_BP || event->vector == VECTOR_OF));
 }
-
-#define OPCODE_HLT 0xf4u
 
 // The guest stands between STI and HLT. QEMU 7.2's VMRUN forgets the shadow of STI: an interrupt would
 // come before HLT, which then sleeps for good. So HLT is carried out here.

@@ -31,7 +31,7 @@ typedef struct VmxState {
 #define VMX_REFUSED_NO_VMCS UINT32_MAX // VMCLEAR or VMPTRLD
 #define VMX_REFUSED_FLUSH   (UINT32_MAX - 1)
 
-static_assert(X86_FIELD_COUNT <= 64, "a bit of VmxState.dirty for each");
+static_assert(X86_FIELD_COUNT < 64, "a bit of VmxState.dirty for each");
 static_assert(sizeof(VmxState) <= AX_PAGE_SIZE, "a frame");
 
 // Frames of a vCPU, from X86VCpu.control on.

@@ -499,14 +499,23 @@ static void a_counter_that_is_not_there_is_refused(void **state)
     assert_raised(VECTOR_GP, true);
 }
 
+static void end_sti(void)
+{
+    if (fixture_is_vmx) {
+        *fixture_vmcs(&f, VMCS_GUEST_INTERRUPTIBILITY) = BLOCKING_BY_STI;
+    } else {
+        fixture_vmcb(&f)->interrupt_shadow = 1;
+    }
+}
+
 // The guest is at CODE_PAGE, interrupted in the shadow of STI.
 static void interrupted_in_shadow(uint64_t flags, uint8_t opcode)
 {
     x86_write(&f.vcpu, X86_FIELD_CS_BASE, CODE_PAGE);
     f.vcpu.regs.rip = 0;
     f.vcpu.regs.rflags = RFLAGS_FIXED | flags;
-    f.vcpu.shadow = true;
     f.code[0] = opcode;
+    scripted.act = end_sti;
     assert_int_equal(fixture_run_exit(&f, VMEXIT_INTR, 0, 0, 0), AX_EXIT_EXTERNAL_INTERRUPT);
 }
 
@@ -578,7 +587,7 @@ int main(void)
         ON_BOTH(xsetbv_takes_what_was_offered),
         ON_BOTH(instructions_of_hypervisors_are_undefined),
         ON_BOTH(a_counter_that_is_not_there_is_refused),
-        ON_SVM(hlt_behind_sti_is_finished_when_the_host_interrupts),
+        ON_BOTH(hlt_behind_sti_is_finished_when_the_host_interrupts),
         ON_BOTH(every_other_cause_has_a_name),
         ON_BOTH(any_exit_code_ends_in_some_way),
     };

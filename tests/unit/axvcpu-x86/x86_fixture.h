@@ -203,6 +203,7 @@ static inline void fixture_start(X86Fixture *f)
                          .log = fixture_log};
     memset(&scripted, 0, sizeof(scripted));
     fixture_logged[0] = 0;
+    scripted.act = NULL;
     f->frames_left = FRAMES;
     f->irq = AX_IRQ_NONE;
     f->now = 1000;
