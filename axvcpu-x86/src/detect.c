@@ -64,6 +64,11 @@ uint64_t x86_offered_xcr0(void)
 void x86_features_read(const X86Vendor *vendor, X86Features *features)
 {
     *features = (X86Features){
-        .has_xsave = has_xsave(), .xcr0 = x86_offered_xcr0(), .cr4 = CR4_OFFERED};
+        .physical_bits = x86_physical_bits(),
+        .has_1g_pages = x86_has_1g_pages(),
+        .has_xsave = has_xsave(),
+        .xcr0 = x86_offered_xcr0(),
+        .cr4 = CR4_OFFERED,
+    };
     vendor->features(features);
 }

@@ -20,8 +20,6 @@
 #define PSE36_RESERVED       X86_BIT(21)
 #define LARGE_DEFINED        UINT64_C(0x1fff) // below the frame: flags, and PAT in bit 12
 
-#define LEAST_PHYSICAL_BITS 32u
-
 #define CANONICAL_BITS 47u
 
 // The shape of a walk: from the root down, `index_bits` of the address at each level.
@@ -52,7 +50,6 @@ static Walk walk_of(const X86VCpu *vcpu)
 static bool read_entry(const X86VCpu *vcpu, const Walk *walk, uint64_t gpa, uint64_t *entry)
 {
     const void *memory = x86_ept_lookup(vcpu, gpa, AX_MAP_READ);
-
     uint32_t half;
 
     *entry = 0;
@@ -73,7 +70,7 @@ static bool may_be_large(const X86VCpu *vcpu, const Walk *walk, unsigned level)
     if (walk->entry_size == 4) {
         return level == 1 && (x86_read(vcpu, X86_FIELD_CR4) & CR4_PSE) != 0;
     }
-    return level == 1 || (level == 2 && walk->levels == 4 && x86_has_1g_pages());
+    return level == 1 || (level == 2 && walk->levels == 4 && vcpu->percpu->features.has_1g_pages);
 }
 
 static bool is_large(const X86VCpu *vcpu, const Walk *walk, unsigned level, uint64_t entry)
@@ -115,18 +112,13 @@ static uint64_t reserved_bits(const Walk *walk, unsigned level, bool large)
     return bits | (level >= 2 ? ENTRY_PS : 0);
 }
 
-// CPUID is asked only when the answer counts.
-static bool is_beyond_memory(uint64_t address)
-{
-    return address >> LEAST_PHYSICAL_BITS != 0 && address >> x86_physical_bits() != 0;
-}
-
 static bool is_reserved(const X86VCpu *vcpu, const Walk *walk, unsigned level, uint64_t entry)
 {
     const bool large = is_large(vcpu, walk, level, entry);
+    const uint64_t frame = frame_of(walk, entry, large ? 12 + walk->index_bits * level : 12);
 
     return (entry & reserved_bits(walk, level, large)) != 0 ||
-           is_beyond_memory(frame_of(walk, entry, large ? 12 + walk->index_bits * level : 12));
+           frame >> vcpu->percpu->features.physical_bits != 0;
 }
 
 // ---- rights ----

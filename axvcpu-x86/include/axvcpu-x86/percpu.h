@@ -16,7 +16,9 @@ typedef struct X86VmxControls {
 
 /* What the processor can do, probed once at enable. */
 typedef struct X86Features {
-    uint8_t tag_bits; /* width of an ASID or VPID */
+    uint8_t tag_bits;      /* width of an ASID or VPID */
+    uint8_t physical_bits; /* width of a physical address, of the host and of guests */
+    bool has_1g_pages;
     bool has_xsave;
     uint64_t xcr0;            /* components of XSAVE that guests may switch on; 0 without XSAVE */
     uint64_t cr4;             /* bits that guests may set */

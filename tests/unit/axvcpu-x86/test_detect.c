@@ -164,14 +164,18 @@ static void features_follow_cpuid(void **state)
     (void)state;
     x86_features_read(&svm_vendor, &features);
     assert_int_equal(features.tag_bits, 4);
+    assert_int_equal(features.physical_bits, x86_sim_leaf(0x80000008)->eax & 0xff);
+    assert_true(features.has_1g_pages);
     assert_true(features.has_xsave);
     assert_int_equal(features.xcr0, 7);
     assert_false(features.has_next_rip || features.has_clean_bits || features.has_flush_by_tag);
     x86_sim_leaf(0x8000000a)->edx |= 0x68;
     x86_sim_leaf(0x8000000a)->ebx = 0x8000;
     x86_sim_leaf(1)->ecx &= ~(UINT32_C(1) << 26);
+    x86_sim_leaf(0x80000001)->edx &= ~(UINT32_C(1) << 26);
     x86_features_read(&svm_vendor, &features);
     assert_int_equal(features.tag_bits, 15);
+    assert_false(features.has_1g_pages);
     assert_false(features.has_xsave);
     assert_int_equal(features.xcr0, 0);
     assert_true(features.has_next_rip && features.has_clean_bits && features.has_flush_by_tag);

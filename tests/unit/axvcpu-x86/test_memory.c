@@ -198,6 +198,7 @@ static void set_mode(const Setting *s)
     f.vcpu.regs.rflags = RFLAGS_FIXED | (s->ac ? RFLAGS_AC : 0);
     x86_sim_leaf(0x80000008)->eax = s->physical;
     x86_sim_leaf(0x80000001)->edx = s->has_1g ? UINT32_C(1) << 26 : 0;
+    x86_features_read(f.vcpu.vendor, &f.percpu.features);
 }
 
 // entries[0] is the lowest level's.
