@@ -5,7 +5,10 @@
 #include "log.h"
 #include "platform.h"
 
+#include <stdatomic.h>
+
 #define BACKTRACE_MAX 24u
+#define NOBODY        UINT64_MAX
 
 extern char stacks[], image_end[];
 
@@ -38,12 +41,18 @@ const char *crash_name(const char *const *names, size_t count, uint64_t code)
 
 void crash_begin(void)
 {
-    static bool reporting;
+    static _Atomic uint64_t reporter = NOBODY;
+    const uint64_t self = platform_cpu_number();
+    uint64_t first = NOBODY;
 
-    if (reporting) {
-        platform_exit(false);
+    if (!atomic_compare_exchange_strong_explicit(&reporter, &first, self, memory_order_relaxed,
+                                                 memory_order_relaxed)) {
+        if (first == self) {
+            platform_exit(false);
+        }
+        for (;;) {
+        }
     }
-    reporting = true;
     log_break_lock();
 }
 

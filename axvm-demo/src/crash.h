@@ -18,7 +18,10 @@ bool crash_happened(void);
 /* The text of `code` in `names`, which may have gaps; "other cause" when there is none. */
 const char *crash_name(const char *const *names, size_t count, uint64_t code);
 
-/* Takes the console for the dump. A crash within a crash ends the machine here. */
+/*
+ * Takes the console for the dump. A crash within a crash ends the machine here; another CPU that
+ * crashes meanwhile waits here for the end that the first one's dump comes to.
+ */
 void crash_begin(void);
 
 /* Whether a frame record, the caller's frame pointer and the return address, lies on a stack here. */

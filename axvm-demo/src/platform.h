@@ -35,6 +35,11 @@ void platform_init(const HostInfo *info);
 /* The same for the calling secondary pCPU's own parts. */
 void platform_init_pcpu(const HostInfo *info);
 /*
+ * Of the calling CPU, no other has it: on x86-64 its APIC id, on AArch64 its MPIDR, on RISC-V its hart
+ * id until platform_init or platform_init_pcpu, and the pCPU's number from then on. From a fault, too.
+ */
+uint64_t platform_cpu_number(void);
+/*
  * Switches on pCPU `id`, which is not the calling one: it comes up in demo_secondary(). False when
  * the firmware refuses.
  */

@@ -36,7 +36,7 @@ AxPCpuId hal_this_pcpu(void *ctx)
     return (AxPCpuId)CPU_READ(tpidr_el2);
 }
 
-static uint64_t cpu_number(void)
+uint64_t platform_cpu_number(void)
 {
     return CPU_READ(mpidr_el1) & MPIDR_AFFINITY;
 }
@@ -45,7 +45,7 @@ const char platform_source[] = "device tree";
 
 bool platform_read(HostInfo *info, const void *boot, const char **why)
 {
-    return hostinfo_read_fdt(info, boot, cpu_number(), why) &&
+    return hostinfo_read_fdt(info, boot, platform_cpu_number(), why) &&
            aarch64_board_read(&board, info, boot, why);
 }
 
@@ -65,7 +65,7 @@ void platform_init(const HostInfo *info)
 
 void platform_init_pcpu(const HostInfo *info)
 {
-    const AxPCpuId pcpu = hostinfo_find_cpu(info, cpu_number());
+    const AxPCpuId pcpu = hostinfo_find_cpu(info, platform_cpu_number());
 
     CPU_WRITE(tpidr_el2, pcpu);
     time_arm(UINT64_MAX);

@@ -44,7 +44,7 @@ AxPCpuId hal_this_pcpu(void *ctx)
     return (AxPCpuId)tp;
 }
 
-static uint64_t cpu_number(void)
+uint64_t platform_cpu_number(void)
 {
     uint64_t tp;
 
@@ -56,7 +56,7 @@ const char platform_source[] = "device tree";
 
 bool platform_read(HostInfo *info, const void *boot, const char **why)
 {
-    return hostinfo_read_fdt(info, boot, cpu_number(), why) &&
+    return hostinfo_read_fdt(info, boot, platform_cpu_number(), why) &&
            riscv64_board_read(&board, info, boot, why);
 }
 
@@ -85,7 +85,7 @@ void platform_init(const HostInfo *info)
 
 void platform_init_pcpu(const HostInfo *info)
 {
-    const AxPCpuId pcpu = hostinfo_find_cpu(info, cpu_number());
+    const AxPCpuId pcpu = hostinfo_find_cpu(info, platform_cpu_number());
 
     __asm__ volatile("mv tp, %0" : : "r"((uint64_t)pcpu) : "memory");
     plic_init_pcpu(&board, pcpu, info->cpus[pcpu]);

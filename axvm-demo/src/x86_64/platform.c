@@ -36,8 +36,6 @@ extern _Atomic uint32_t secondary_stack;
 // Top of the stack of the CPU that is being started, which takes it away.
 _Atomic uint32_t secondary_stack;
 
-const char platform_source[] = "boot information";
-
 static X86Board board;
 static unsigned tsc_shift;
 static uint64_t clock_hz; // of the TSC, shifted
@@ -61,10 +59,17 @@ AxPCpuId hal_this_pcpu(void *ctx)
     return owners[this_stack()];
 }
 
+uint64_t platform_cpu_number(void)
+{
+    return apic_id();
+}
+
+const char platform_source[] = "boot information";
+
 bool platform_read(HostInfo *info, const void *boot, const char **why)
 {
     uart_init();
-    if (!x86_64_board_read(&board, info, (uintptr_t)boot, apic_id(), mmu_read, why)) {
+    if (!x86_64_board_read(&board, info, (uintptr_t)boot, platform_cpu_number(), mmu_read, why)) {
         return false;
     }
     hostmap_add_devices(&info->devices);
@@ -128,7 +133,7 @@ static uint32_t stack_of(AxPCpuId id)
 
 void platform_init_pcpu(const HostInfo *info)
 {
-    const AxPCpuId pcpu = hostinfo_find_cpu(info, apic_id());
+    const AxPCpuId pcpu = hostinfo_find_cpu(info, platform_cpu_number());
     const uint32_t stack = this_stack();
 
     owners[stack] = pcpu;
