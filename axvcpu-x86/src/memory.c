@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guest's own page tables and memory, for instructions that are finished here (SDM volume 3,
-// chapter 4). Accessed and dirty flags are left alone: the processor sets them when the guest goes on.
+// chapter 4).
 #include "x86.h"
 
 #include <string.h>
@@ -8,6 +8,8 @@
 #define ENTRY_P    X86_BIT(0)
 #define ENTRY_W    X86_BIT(1)
 #define ENTRY_U    X86_BIT(2)
+#define ENTRY_A    X86_BIT(5)
+#define ENTRY_D    X86_BIT(6)
 #define ENTRY_PS   X86_BIT(7)
 #define ENTRY_NX   X86_BIT(63)
 #define ENTRY_ADDR UINT64_C(0x000ffffffffff000)
@@ -21,6 +23,11 @@
 #define LARGE_DEFINED        UINT64_C(0x1fff) // below the frame: flags, and PAT in bit 12
 
 #define CANONICAL_BITS 47u
+#define MAX_LEVELS     4u
+
+// Walks until nobody changed an entry meanwhile. A guest that does so all the time gets a page fault
+// that has no cause, as from a processor that did not see the newest entry.
+#define MAX_WALKS 8u
 
 // The shape of a walk: from the root down, `index_bits` of the address at each level.
 typedef struct Walk {
@@ -31,6 +38,16 @@ typedef struct Walk {
     bool has_rights_at_top; // not the four pointers of PAE
     bool nx;
 } Walk;
+
+// The entries that a walk went by, from `last` up, and where that leads.
+typedef struct Path {
+    struct {
+        uint64_t gpa;
+        uint64_t value;
+    } entries[MAX_LEVELS];
+    unsigned last;
+    uint64_t gpa;
+} Path;
 
 static Walk walk_of(const X86VCpu *vcpu)
 {
@@ -175,36 +192,93 @@ bool x86_is_canonical(uint64_t linear)
     return (uint64_t)((int64_t)linear >> CANONICAL_BITS) + 1 <= 1;
 }
 
-static bool walk_tables(const X86VCpu *vcpu, uint64_t linear, uint64_t access, uint64_t *gpa,
-                        X86Fault *fault)
+static bool find_path(const X86VCpu *vcpu, const Walk *walk, uint64_t linear, uint64_t access,
+                      Path *path, X86Fault *fault)
 {
-    const Walk walk = walk_of(vcpu);
-    uint64_t table = walk.root;
+    uint64_t table = walk->root;
     uint64_t rights = ENTRY_W | ENTRY_U;
     bool no_execute = false;
 
-    for (unsigned level = walk.levels; level-- > 0;) {
-        const unsigned shift = 12 + walk.index_bits * level;
-        const uint64_t index = linear >> shift & ((UINT64_C(1) << walk.index_bits) - 1);
+    for (unsigned level = walk->levels; level-- > 0;) {
+        const unsigned shift = 12 + walk->index_bits * level;
+        const uint64_t index = linear >> shift & ((UINT64_C(1) << walk->index_bits) - 1);
+        const uint64_t gpa = table + index * walk->entry_size;
         uint64_t entry;
 
-        if (!read_entry(vcpu, &walk, table + index * walk.entry_size, &entry) ||
-            (entry & ENTRY_P) == 0) {
+        if (!read_entry(vcpu, walk, gpa, &entry) || (entry & ENTRY_P) == 0) {
             return page_fault(vcpu, linear, access, 0, fault);
         }
-        if (is_reserved(vcpu, &walk, level, entry)) {
+        if (is_reserved(vcpu, walk, level, entry)) {
             return page_fault(vcpu, linear, access, PF_PRESENT | PF_RESERVED, fault);
         }
-        if (level + 1 < walk.levels || walk.has_rights_at_top) {
+        path->entries[level].gpa = gpa;
+        path->entries[level].value = entry;
+        if (level + 1 < walk->levels || walk->has_rights_at_top) {
             rights &= entry;
             no_execute = no_execute || (entry & ENTRY_NX) != 0;
         }
-        if (level == 0 || is_large(vcpu, &walk, level, entry)) {
-            *gpa = frame_of(&walk, entry, shift) | (linear & ((UINT64_C(1) << shift) - 1));
+        if (level == 0 || is_large(vcpu, walk, level, entry)) {
+            path->last = level;
+            path->gpa = frame_of(walk, entry, shift) | (linear & ((UINT64_C(1) << shift) - 1));
             return is_allowed(vcpu, rights, no_execute, access) ||
                    page_fault(vcpu, linear, access, PF_PRESENT, fault);
         }
         table = entry & ENTRY_ADDR;
+    }
+    return page_fault(vcpu, linear, access, 0, fault);
+}
+
+// ---- accessed and dirty flags (4.8) ----
+
+// False when the entry is no longer what it was. One that the guest cannot write stays.
+static X86_RARE bool set_flags(const X86VCpu *vcpu, const Walk *walk, uint64_t gpa, uint64_t value,
+                               uint64_t flags)
+{
+    void *memory = x86_ept_lookup(vcpu, gpa, AX_MAP_READ | AX_MAP_WRITE);
+    uint32_t half = (uint32_t)value;
+
+    if (memory == NULL) {
+        return true;
+    }
+    return walk->entry_size == sizeof(value)
+               ? __atomic_compare_exchange_n((uint64_t *)memory, &value, value | flags, false,
+                                             __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
+               : __atomic_compare_exchange_n((uint32_t *)memory, &half, half | (uint32_t)flags,
+                                             false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+static bool mark_path(const X86VCpu *vcpu, const Walk *walk, const Path *path, uint64_t access)
+{
+    const unsigned end = walk->has_rights_at_top ? walk->levels : walk->levels - 1;
+    uint64_t flags = ENTRY_A | ((access & PF_WRITE) != 0 ? ENTRY_D : 0);
+
+    for (unsigned level = path->last; level < end; level++) {
+        const uint64_t value = path->entries[level].value;
+
+        if ((value & flags) != flags &&
+            !set_flags(vcpu, walk, path->entries[level].gpa, value, flags)) {
+            return false;
+        }
+        flags = ENTRY_A;
+    }
+    return true;
+}
+
+static bool walk_tables(const X86VCpu *vcpu, uint64_t linear, uint64_t access, uint64_t *gpa,
+                        X86Fault *fault)
+{
+    const Walk walk = walk_of(vcpu);
+
+    for (unsigned i = 0; i < MAX_WALKS; i++) {
+        Path path;
+
+        if (!find_path(vcpu, &walk, linear, access, &path, fault)) {
+            return false;
+        }
+        if (mark_path(vcpu, &walk, &path, access)) {
+            *gpa = path.gpa;
+            return true;
+        }
     }
     return page_fault(vcpu, linear, access, 0, fault);
 }

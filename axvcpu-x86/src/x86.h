@@ -124,7 +124,8 @@ typedef struct X86Fault {
     uint64_t address;
 } X86Fault;
 bool x86_is_canonical(uint64_t linear); // of 48 bits
-// access: PF_WRITE, PF_USER, PF_FETCH. False with *fault what the guest's own access would meet.
+// access: PF_WRITE, PF_USER, PF_FETCH. Sets accessed and dirty flags. False with *fault what the
+// guest's own access would meet.
 bool x86_translate(const X86VCpu *vcpu, uint64_t linear, uint64_t access, uint64_t *gpa,
                    X86Fault *fault);
 // Copies as the guest would at its CPL. A page without memory behind it reads as zeros, and writes

@@ -50,6 +50,7 @@ typedef struct Answer {
     bool translated;
     uint64_t gpa;
     uint32_t code;
+    unsigned level; // of the entry that maps the page
 } Answer;
 
 // What the entries of a walk say together. An entry at level 0 maps a page.
@@ -178,6 +179,7 @@ static Answer expect(const Setting *s, const uint64_t *entries, uint64_t linear,
         return answer;
     }
     answer.translated = true;
+    answer.level = (path.shift - 12) / (s->mode == MODE_32 ? 10 : 9);
     answer.code = 0;
     answer.gpa = path.frame + (linear & (BIT(path.shift) - 1));
     return answer;
@@ -201,13 +203,25 @@ static void set_mode(const Setting *s)
     x86_features_read(f.vcpu.vendor, &f.percpu.features);
 }
 
-// entries[0] is the lowest level's.
-static void put_entries(const Setting *s, const uint64_t *entries, uint64_t linear)
+static uint64_t index_at(const Setting *s, uint64_t linear, unsigned level)
 {
     const unsigned bits = s->mode == MODE_32 ? 10 : 9;
 
+    return linear >> (12 + bits * level) & (BIT(bits) - 1);
+}
+
+static uint64_t get_entry(const Setting *s, uint64_t linear, unsigned level)
+{
+    const uint64_t index = index_at(s, linear, level);
+
+    return s->mode == MODE_32 ? ((uint32_t *)tables[level])[index] : tables[level][index];
+}
+
+// entries[0] is the lowest level's.
+static void put_entries(const Setting *s, const uint64_t *entries, uint64_t linear)
+{
     for (unsigned level = 0; level < MAX_LEVELS; level++) {
-        const uint64_t index = linear >> (12 + bits * level) & (BIT(bits) - 1);
+        const uint64_t index = index_at(s, linear, level);
 
         memset(tables[level], 0, 4096);
         if (s->mode == MODE_32) {
@@ -313,6 +327,21 @@ static void count(const Answer *answer, Seen *seen)
     seen->reserved += !answer->translated && (answer->code & 9) == 9 ? 1 : 0;
 }
 
+// 4.8. The four pointers of PAE have neither.
+static void compare_flags(const Setting *s, uint64_t linear, const uint64_t *entries,
+                          const Answer *answer, uint64_t access)
+{
+    static const unsigned levels_with_flags[] = {2, 2, 4};
+
+    for (unsigned level = 0; level < MAX_LEVELS; level++) {
+        const bool has = answer->translated && level < levels_with_flags[s->mode];
+        const uint64_t dirty = (access & PF_WRITE) != 0 && level == answer->level ? BIT(6) : 0;
+        const uint64_t flags = has && level >= answer->level ? BIT(5) | dirty : 0;
+
+        assert_int_equal(get_entry(s, linear, level), entries[level] | flags);
+    }
+}
+
 static void compare(const Setting *s, uint64_t linear, const uint64_t *entries, Seen *seen)
 {
     static const uint64_t accesses[] = {0,       PF_WRITE,           PF_FETCH,
@@ -320,8 +349,11 @@ static void compare(const Setting *s, uint64_t linear, const uint64_t *entries, 
 
     for (size_t i = 0; i < COUNT(accesses); i++) {
         const Answer wanted = expect(s, entries, linear, accesses[i]);
-        const Answer got = translate(linear, accesses[i]);
+        Answer got;
 
+        put_entries(s, entries, linear);
+        got = translate(linear, accesses[i]);
+        compare_flags(s, linear, entries, &wanted, accesses[i]);
         assert_int_equal(got.translated, wanted.translated);
         assert_int_equal(got.gpa, wanted.gpa);
         assert_int_equal(got.code, wanted.code);
@@ -347,7 +379,6 @@ static void compare_mode(Mode mode)
             entries[1] &= UINT32_MAX;
         }
         set_mode(&setting);
-        put_entries(&setting, entries, linear);
         compare(&setting, linear, entries, &seen);
     }
     assert_true(seen.translated > 10000 && seen.missing > 10000 && seen.refused > 10000);
@@ -429,6 +460,56 @@ static void a_table_outside_of_memory_is_a_page_that_is_missing(void **state)
     set_mode(&long_mode);
     x86_write(&f.vcpu, X86_FIELD_CR3, HOLE);
     assert_int_equal(translate(0x8123, PF_WRITE).code, PF_WRITE);
+}
+
+// ---- accessed and dirty flags ----
+
+static unsigned changes_left;
+
+// Another vCPU that changes an entry whenever this one looks where it is.
+static HostVirtAddr change_entry(void *ctx, HostPhysAddr addr)
+{
+    const uintptr_t page = (uintptr_t)tables[0];
+
+    if (addr.value == page && changes_left != 0) {
+        changes_left--;
+        tables[0][8] ^= BIT(9); // for software
+        f.root.flushes++;
+    }
+    return fixture_phys_to_virt(ctx, addr);
+}
+
+static void an_entry_that_changes_meanwhile_is_walked_again(void **state)
+{
+    const uint64_t entries[] = {CODE_PAGE | 3, TABLE(0) | 3, TABLE(1) | 3, TABLE(2) | 3};
+
+    (void)state;
+    set_mode(&long_mode);
+    f.hal.phys_to_virt = change_entry;
+    put_entries(&long_mode, entries, 0x8123);
+    changes_left = 4; // at the reads of two walks, and before their writes
+    assert_int_equal(translate(0x8123, PF_WRITE).gpa, 0x8123);
+    assert_int_equal(tables[0][8], entries[0] | BIT(5) | BIT(6));
+    put_entries(&long_mode, entries, 0x8123);
+    changes_left = UINT32_MAX;
+    f.root.flushes++;
+    assert_int_equal(translate(0x8123, PF_WRITE).code, PF_WRITE);
+    assert_int_equal(tables[0][8] & (BIT(5) | BIT(6)), 0);
+}
+
+static void flags_of_a_table_that_the_guest_cannot_write_stay(void **state)
+{
+    const uint64_t entries[] = {CODE_PAGE | 3, TABLE(0) | 3, TABLE(1) | 3, TABLE(2) | 3};
+
+    (void)state;
+    set_mode(&long_mode);
+    put_entries(&long_mode, entries, 0x8123);
+    f.leaves[TABLE(0) / 4096] = x86_ept_format()->make_leaf(ax_hpa((uintptr_t)tables[0]),
+                                                            AX_MAP_READ, 0);
+    f.root.flushes++;
+    assert_int_equal(translate(0x8123, PF_WRITE).gpa, 0x8123);
+    assert_int_equal(tables[0][8], entries[0]);
+    assert_int_equal(tables[1][0], entries[1] | BIT(5));
 }
 
 // ---- memory ----
@@ -550,6 +631,8 @@ int main(void)
         ON_BOTH(outside_of_64_bit_mode_addresses_have_32_bits),
         ON_BOTH(without_paging_addresses_are_what_they_are),
         ON_BOTH(a_table_outside_of_memory_is_a_page_that_is_missing),
+        ON_BOTH(an_entry_that_changes_meanwhile_is_walked_again),
+        ON_BOTH(flags_of_a_table_that_the_guest_cannot_write_stay),
         ON_BOTH(a_write_across_two_pages_is_all_or_nothing),
         ON_BOTH(a_read_across_two_pages_takes_each_from_its_own),
         ON_BOTH(where_nothing_is_reads_zeros_and_writes_are_lost),

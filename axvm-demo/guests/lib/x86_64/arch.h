@@ -287,6 +287,8 @@ uint64_t guest_step_stack(void);
 #define PTE_P  UINT64_C(0x001)
 #define PTE_W  UINT64_C(0x002)
 #define PTE_U  UINT64_C(0x004)
+#define PTE_A  UINT64_C(0x020)
+#define PTE_D  UINT64_C(0x040)
 #define PTE_NX (UINT64_C(1) << 63)
 
 #define GUEST_PAGE   UINT64_C(4096)
@@ -294,6 +296,8 @@ uint64_t guest_step_stack(void);
 
 // Page `index` of the window, up to 511: at `address` with the rights `pte`. Returns where it is.
 uint64_t guest_map(unsigned index, uint64_t address, uint64_t pte);
+// Its entry, with the flags that the processor has set.
+uint64_t guest_pte(unsigned index);
 
 // ---- local APIC ----
 #define GUEST_LAPIC  UINT64_C(0xfee00000)

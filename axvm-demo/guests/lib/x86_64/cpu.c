@@ -60,6 +60,11 @@ uint64_t guest_map(unsigned index, uint64_t address, uint64_t pte)
     return page;
 }
 
+uint64_t guest_pte(unsigned index)
+{
+    return guest_pt_window[index];
+}
+
 // ---- start ----
 
 void guest_start(void);

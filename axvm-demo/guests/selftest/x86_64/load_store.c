@@ -340,6 +340,32 @@ static void across_pages(void)
     check_across(device + 0x101, "a load that is not aligned", "an exchange that is not aligned");
 }
 
+// The flags of a page that nothing was done with, but what `code` does from RSI or to RDI.
+static uint64_t flags_after(GuestCode code, uint64_t from)
+{
+    static GuestContext context;
+
+    context.rflags = RFLAGS_1;
+    context.r[RSP] = guest_step_stack();
+    context.r[RDX] = SELFTEST_SCRATCH_PORT;
+    context.r[RDI] = guest_map(PAGE_BEHIND, (uint64_t)ram_page, PTE_P | PTE_W | PTE_U);
+    context.r[RSI] = from != 0 ? from : context.r[RDI];
+    GUEST_CHECK(guest_step(&context, GUEST_LONG, code), "is done");
+    return guest_pte(PAGE_BEHIND) & (PTE_A | PTE_D);
+}
+
+static void flags_of_pages(void)
+{
+    GUEST_CHECK_EQ(flags_after(GUEST_CODE("movsb"), GUEST_SCRATCH_BASE), PTE_A | PTE_D,
+                   "a copy from the device leaves its page dirty");
+    GUEST_CHECK_EQ(flags_after(GUEST_CODE("insb"), 0), PTE_A | PTE_D,
+                   "input from a port leaves its page dirty");
+    GUEST_CHECK_EQ(flags_after(GUEST_CODE("outsb"), 0), PTE_A,
+                   "output to a port leaves its page accessed, and clean");
+    GUEST_CHECK_EQ(flags_after(GUEST_CODE("cmpsb"), GUEST_SCRATCH_BASE), PTE_A,
+                   "a comparison with the device leaves its page accessed, and clean");
+}
+
 static void check_refused(GuestCode code, const char *name)
 {
     static GuestContext context;
@@ -384,5 +410,6 @@ void test_load_store(void)
     each_form(strings[2], string_seeds, STRING_SEEDS);
     each_mode();
     across_pages();
+    flags_of_pages();
     refused();
 }
