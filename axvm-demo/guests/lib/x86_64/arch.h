@@ -120,7 +120,6 @@ static inline GuestCpuid guest_cpuid(uint32_t leaf, uint32_t subleaf)
 
 // VMMCALL on an AMD processor, else VMCALL; returns rax.
 uint64_t guest_hypercall(uint64_t nr, uint64_t argument);
-bool guest_is_amd(void);
 // Number of this CPU, without an exit. It is its APIC id.
 uint32_t guest_cpu(void);
 

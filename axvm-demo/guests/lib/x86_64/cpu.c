@@ -7,11 +7,6 @@
 
 static bool is_amd;
 
-bool guest_is_amd(void)
-{
-    return is_amd;
-}
-
 uint64_t guest_hypercall(uint64_t nr, uint64_t argument)
 {
     if (is_amd) {

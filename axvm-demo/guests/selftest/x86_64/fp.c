@@ -61,7 +61,7 @@ static void refused_values(void)
     };
 
     for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-        if (values[i].quirk && guest_is_amd()) {
+        if (values[i].quirk && selftest_cpu_is_qemus()) {
             guest_skip(values[i].name, "QEMU 7.2 does not intercept XSETBV");
             continue;
         }

@@ -14,6 +14,10 @@
 // By the ACPI tables, after test_firmware.
 uint32_t selftest_cpus(void);
 
+// Whether this is one of QEMU 7.2's emulated processors, which have errors that no hypervisor mends:
+// asked of the processor itself, for CPUID may name any.
+bool selftest_cpu_is_qemus(void);
+
 void test_firmware(void);
 void test_identity(void);
 void test_msrs(void);
