@@ -78,6 +78,11 @@ class Console:
         tail = "\n".join(self.text.splitlines()[-TAIL_LINES:])
         raise CaseFailed(f"{why}\n{tail}\nall of it: {self.log}")
 
+    def _fail_at_end(self, wanted):
+        status = self.finish()
+        end = f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        self.fail(f"{end} before {wanted} was seen")
+
     def _read(self, why, most=None):
         """Take in more output, waiting `most` seconds; False at its end."""
         left = self._deadline - time.monotonic()
@@ -102,7 +107,7 @@ class Console:
                 self._at = found.end()
                 return found
             if not self._read(f"/{pattern}/"):
-                self.fail(f"ended before /{pattern}/ was seen")
+                self._fail_at_end(f"/{pattern}/")
 
     def ask(self, text, pattern, every=1.0):
         """Send `text` again and again until `pattern` is seen; for keys that may come too early."""
@@ -116,7 +121,7 @@ class Console:
                     self._at = found.end()
                     return found
                 if not self._read(f"/{pattern}/", every):
-                    self.fail(f"ended before /{pattern}/ was seen")
+                    self._fail_at_end(f"/{pattern}/")
 
     def send(self, text):
         with contextlib.suppress(BrokenPipeError):  # it has ended: whoever reads on will see that

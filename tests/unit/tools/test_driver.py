@@ -37,8 +37,14 @@ class Console(Fixture):
     def test_what_was_found_is_not_found_again(self):
         with self.shell("echo one") as console:
             console.expect("one")
-            with self.assertRaisesRegex(driver.CaseFailed, "ended before /one/"):
+            with self.assertRaisesRegex(driver.CaseFailed, "ended with status 0 before /one/"):
                 console.expect("one")
+
+    def test_how_it_ended_is_said(self):
+        with self.shell("exit 3") as console, self.assertRaisesRegex(driver.CaseFailed, "with status 3"):
+            console.ask("hello\n", "never")
+        with self.shell("kill -ABRT $$") as console, self.assertRaisesRegex(driver.CaseFailed, "by SIGABRT"):
+            console.expect("never")
 
     def test_what_is_sent_is_read(self):
         with self.shell('read a; echo "got $a"') as console:
