@@ -235,17 +235,14 @@ AxError aarch64_set_reg(void *arch, AxRegId reg, uint64_t value)
     return bank != NULL ? bank->set(arch, reg - bank->first, value) : AX_ENOENT;
 }
 
-#define IDS_4(id, n)  id(n), id((n) + 1), id((n) + 2), id((n) + 3)
-#define IDS_16(id, n) IDS_4(id, n), IDS_4(id, (n) + 4), IDS_4(id, (n) + 8), IDS_4(id, (n) + 12)
-#define ID_Q(n)       AARCH64_REG_Q_LOW(0) + (n)
-#define ID_SYS(reg)   AARCH64_REG_SYS(AARCH64_##reg),
+#define ID_Q(n)     AARCH64_REG_Q_LOW(0) + (n)
+#define ID_SYS(reg) AARCH64_REG_SYS(AARCH64_##reg),
 
 // The order of set_regs: LRs after what they depend on.
 const AxRegId aarch64_reg_ids[] = {
-    IDS_16(AX_REG_GPR, 0),
-    IDS_4(AX_REG_GPR, 16),
-    IDS_4(AX_REG_GPR, 20),
-    IDS_4(AX_REG_GPR, 24),
+    AX_REG_IDS_16(AX_REG_GPR, 0),
+    AX_REG_IDS_8(AX_REG_GPR, 16),
+    AX_REG_IDS_4(AX_REG_GPR, 24),
     AX_REG_GPR(28),
     AX_REG_GPR(29),
     AX_REG_GPR(30),
@@ -259,15 +256,13 @@ const AxRegId aarch64_reg_ids[] = {
     AARCH64_REG_CNTP_CTL,
     AARCH64_REG_MDSCR,
     AARCH64_REG_ICH_VMCR,
-    IDS_4(AARCH64_REG_ICH_AP0R, 0),
-    IDS_4(AARCH64_REG_ICH_AP1R, 0),
-    IDS_16(AARCH64_REG_ICH_LR, 0),
+    AX_REG_IDS_4(AARCH64_REG_ICH_AP0R, 0),
+    AX_REG_IDS_4(AARCH64_REG_ICH_AP1R, 0),
+    AX_REG_IDS_16(AARCH64_REG_ICH_LR, 0),
     AARCH64_REG_FPSR,
     AARCH64_REG_FPCR,
-    IDS_16(ID_Q, 0),
-    IDS_16(ID_Q, 16),
-    IDS_16(ID_Q, 32),
-    IDS_16(ID_Q, 48),
+    AX_REG_IDS_32(ID_Q, 0),
+    AX_REG_IDS_32(ID_Q, 32),
 };
 
 static_assert(sizeof(aarch64_reg_ids) / sizeof(aarch64_reg_ids[0]) == AARCH64_REG_ID_COUNT,

@@ -200,19 +200,16 @@ AxError riscv_set_reg(void *arch, AxRegId reg, uint64_t value)
     return bank != NULL ? bank->set(arch, reg - bank->first, value) : AX_ENOENT;
 }
 
-#define IDS_4(id, n)  id(n), id((n) + 1), id((n) + 2), id((n) + 3)
-#define IDS_16(id, n) IDS_4(id, n), IDS_4(id, (n) + 4), IDS_4(id, (n) + 8), IDS_4(id, (n) + 12)
-#define ID_SYS(reg)   RISCV_REG_SYS(RISCV_##reg),
+#define ID_SYS(reg) RISCV_REG_SYS(RISCV_##reg),
 
 // The order of set_regs.
 const AxRegId riscv_reg_ids[] = {
     AX_REG_GPR(1),
     AX_REG_GPR(2),
     AX_REG_GPR(3),
-    IDS_4(AX_REG_GPR, 4),
-    IDS_4(AX_REG_GPR, 8),
-    IDS_4(AX_REG_GPR, 12),
-    IDS_16(AX_REG_GPR, 16),
+    AX_REG_IDS_4(AX_REG_GPR, 4),
+    AX_REG_IDS_8(AX_REG_GPR, 8),
+    AX_REG_IDS_16(AX_REG_GPR, 16),
     AX_REG_PC,
     RISCV_REG_MODE,
     RISCV_VS_REGS(ID_SYS) // each with its comma
@@ -220,8 +217,7 @@ const AxRegId riscv_reg_ids[] = {
     RISCV_REG_TIMECMP,
     RISCV_REG_HVIP,
     RISCV_REG_FCSR,
-    IDS_16(RISCV_REG_F, 0),
-    IDS_16(RISCV_REG_F, 16),
+    AX_REG_IDS_32(RISCV_REG_F, 0),
 };
 
 static_assert(sizeof(riscv_reg_ids) / sizeof(riscv_reg_ids[0]) == RISCV_REG_ID_COUNT,

@@ -329,15 +329,11 @@ AxError x86_set_reg(void *arch, AxRegId reg, uint64_t value)
     return bank != NULL ? bank->set(arch, reg - bank->first, value) : AX_ENOENT;
 }
 
-#define IDS_4(id, n)   id(n), id((n) + 1), id((n) + 2), id((n) + 3)
-#define IDS_8(id, n)   IDS_4(id, n), IDS_4(id, (n) + 4)
-#define IDS_16(id, n)  IDS_8(id, n), IDS_8(id, (n) + 8)
-#define IDS_32(id, n)  IDS_16(id, n), IDS_16(id, (n) + 16)
 #define ID_FIELD(name) X86_REG_FIELD(X86_FIELD_##name),
 
 // The order of set_regs.
 const AxRegId x86_reg_ids[] = {
-    IDS_16(AX_REG_GPR, 0),
+    AX_REG_IDS_16(AX_REG_GPR, 0),
     AX_REG_PC,
     X86_REG_RFLAGS,
     X86_REG_XCR0,
@@ -346,21 +342,17 @@ const AxRegId x86_reg_ids[] = {
     X86_REG_SYSTEM_TIME,
     X86_REG_ACTIVITY,
     X86_REG_TSC_ADJUST,
-    IDS_4(X86_REG_DR, 0),
+    AX_REG_IDS_4(X86_REG_DR, 0),
     X86_FIELDS(ID_FIELD) // each with its comma
-    IDS_16(X86_REG_APIC, 0),
-    IDS_4(X86_REG_APIC, 16),
-    IDS_4(X86_REG_APIC, 20),
-    X86_REG_APIC(24),
-    X86_REG_APIC(25),
-    X86_REG_APIC(26),
-    X86_REG_APIC(27),
+    AX_REG_IDS_16(X86_REG_APIC, 0),
+    AX_REG_IDS_8(X86_REG_APIC, 16),
+    AX_REG_IDS_4(X86_REG_APIC, 24),
     X86_REG_APIC(28),
     X86_REG_APIC(29),
-    IDS_32(X86_REG_FP, 0),
-    IDS_32(X86_REG_FP, 32),
-    IDS_32(X86_REG_FP, 64),
-    IDS_8(X86_REG_FP, 96),
+    AX_REG_IDS_32(X86_REG_FP, 0),
+    AX_REG_IDS_32(X86_REG_FP, 32),
+    AX_REG_IDS_32(X86_REG_FP, 64),
+    AX_REG_IDS_8(X86_REG_FP, 96),
 };
 
 static_assert(X86_REG_TSC_ADJUST < X86_REG_DR(0), "ids by name come before the banks");

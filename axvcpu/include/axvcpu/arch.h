@@ -31,6 +31,12 @@ typedef uint32_t AxRegId;
 #define AX_REG_ARG_MAX 6u
 #define AX_REG_ARCH    ((AxRegId)0x100)
 
+/* Registers in a row, for a backend's reg_ids: id(n), id(n + 1), and so on. */
+#define AX_REG_IDS_4(id, n)  id(n), id((n) + 1), id((n) + 2), id((n) + 3)
+#define AX_REG_IDS_8(id, n)  AX_REG_IDS_4(id, n), AX_REG_IDS_4(id, (n) + 4)
+#define AX_REG_IDS_16(id, n) AX_REG_IDS_8(id, n), AX_REG_IDS_8(id, (n) + 8)
+#define AX_REG_IDS_32(id, n) AX_REG_IDS_16(id, n), AX_REG_IDS_16(id, (n) + 16)
+
 /* Counters of one vCPU; written on its pCPU, read from anywhere, each exact by itself. */
 typedef struct AxVCpuStats {
     _Atomic uint64_t exits[AX_EXIT_COUNT];   /* handed to the host, by kind */
