@@ -11,11 +11,13 @@ import system_cases
 
 ARCHS = ("x86_64",)
 TIMEOUT = 120
+MULTIBOOT_GUESTS = ("multiboot", "multiboot-64")
 HELLO = r"^hello from 64-bit mode, CPU (?P<vendor>\w+)$"
 
 
-def bundle(arch, config, kernel):
-    return machine.make_bundle(arch, driver.scratch(f"{arch}-{config}.bundle"), [machine.CONFIGS / arch / f"{config}.toml"],
+def bundle(name, config, kernel):
+    arch = machine.MACHINES[name].arch
+    return machine.make_bundle(name, driver.scratch(f"{name}-{config}.bundle"), [machine.CONFIGS / arch / f"{config}.toml"],
                                [f"kernel.kernel_path={kernel}"])
 
 
@@ -56,18 +58,18 @@ def run_bad_option(arch, way, image):
         system_cases.refused(console, "unknown option 'axvm.colour=red'")
 
 
-def run_multiboot_guest(arch, name, image):
+def run_multiboot_guest(name, guest_name, image):
     """It has 64 MiB, no module and the words of its configuration."""
-    path = bundle(arch, "multiboot", built(image, name))
-    with driver.emulator(f"pc-{name}", arch, image, TIMEOUT, path) as console:
+    path = bundle(name, "multiboot", built(image, guest_name))
+    with driver.emulator(f"pc-{guest_name}", name, image, TIMEOUT, path) as console:
         system_cases.check_summary(console)
         console.search("one two")
 
 
-def run_memtest(arch, image):
+def run_memtest(name, image):
     """It sees its memory, and comes to its tests."""
-    path = bundle(arch, "memtest", guest.ensure(arch)["memtest"])
-    with driver.emulator("pc-memtest", arch, image, TIMEOUT, path) as console:
+    path = bundle(name, "memtest", guest.ensure(machine.MACHINES[name].arch)["memtest"])
+    with driver.emulator("pc-memtest", name, image, TIMEOUT, path) as console:
         console.expect(r"Memtest86\+")
         console.expect(r"Testing: ")
         console.expect(r"Pattern: ")
@@ -83,6 +85,6 @@ def cases(arch):
         yield f"hello, started from {name}", bind(run_hello, arch, way)
         yield f"bundle, started from {name}", bind(run_bundle, arch, way)
         yield f"bad option, started from {name}", bind(run_bad_option, arch, way)
-    for name in ("multiboot", "multiboot-64"):
+    for name in MULTIBOOT_GUESTS:
         yield f"guest {name}", bind(run_multiboot_guest, arch, name)
     yield "memtest86+", bind(run_memtest, arch)

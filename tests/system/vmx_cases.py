@@ -79,4 +79,8 @@ def cases(_name):
         yield f"CPU that cannot run guests: {model}", bind(run_refused, model, pattern)
     for cpus in (1, 2):
         yield f"self-test on {cpus} of {cpu}", bind(run_selftest, cpu, cpus)
+    for name in pc_cases.MULTIBOOT_GUESTS:
+        yield f"guest {name}", bind(pc_cases.run_multiboot_guest, MACHINE, name)
+    yield "memtest86+", bind(pc_cases.run_memtest, MACHINE)
     yield "Linux", bind(run_linux, 1, 1)
+    yield "Linux with 2 vCPUs on 2 CPUs", bind(run_linux, 2, 2)
