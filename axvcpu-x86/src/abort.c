@@ -22,6 +22,22 @@ static X86Next exit_page_fault(const X86VCpu *vcpu, AxVCpuExit *exit)
     return X86_LEAVE;
 }
 
+// The host may bring what is missing, for the instruction to begin anew.
+X86Next x86_raise(X86VCpu *vcpu, const X86Fault *fault, AxVCpuExit *exit)
+{
+    if (fault->vector != X86_FAULT_NESTED) {
+        x86_inject_fault(vcpu, fault);
+        return X86_RESUME;
+    }
+    *exit = (AxVCpuExit){
+        .reason = AX_EXIT_NESTED_PAGE_FAULT,
+        .page_fault = {.addr = ax_gpa(fault->address),
+                       .access = fault->error_code,
+                       .permission = x86_ept_lookup(vcpu, fault->address, AX_MAP_READ) != NULL},
+    };
+    return X86_LEAVE;
+}
+
 static X86CodeSize code_size(const X86VCpu *vcpu)
 {
     if (x86_is_64bit(vcpu)) {
@@ -273,8 +289,7 @@ static X86Next exit_mmio(X86VCpu *vcpu, const X86Instruction *in, AxVCpuExit *ex
     X86Fault fault;
 
     if (!start(vcpu, in, &fault)) {
-        x86_inject_fault(vcpu, &fault);
-        return X86_RESUME;
+        return x86_raise(vcpu, &fault, exit);
     }
     if (may_cross(vcpu) && !place(vcpu, in, trapped_address(vcpu, in))) {
         return exit_page_fault(vcpu, exit);

@@ -164,6 +164,7 @@ bool x86_emulate_check(X86VCpu *vcpu, const X86Instruction *in, X86Fault *fault)
 {
     const uint64_t rsp = vcpu->regs.gpr[RSP];
     uint64_t other = 0;
+    uint64_t gpa[2];
     bool is_second;
 
     switch (in->operation) {
@@ -171,7 +172,8 @@ bool x86_emulate_check(X86VCpu *vcpu, const X86Instruction *in, X86Fault *fault)
         return x86_may_write(vcpu, stack_address(vcpu, rsp - in->width), in->width, fault);
     case X86_MOVS:
         return vcpu->exit.fault.access == AX_MAP_WRITE ||
-               x86_may_write(vcpu, x86_destination_address(vcpu, in), in->width, fault);
+               x86_translate_data(vcpu, x86_destination_address(vcpu, in), in->width, PF_WRITE, gpa,
+                                  fault); // to a device, too
     case X86_CMPS: return read_cmps(vcpu, in, &is_second, &other, fault);
     case X86_VECTOR_MOV: return is_aligned(vcpu, in, fault);
     default: return true;

@@ -74,8 +74,13 @@ void x86_inject(X86VCpu *vcpu, uint8_t vector, bool has_error_code, uint32_t err
     };
 }
 
+// What was there when the instruction began, and is no longer, is #GP.
 void x86_inject_fault(X86VCpu *vcpu, const X86Fault *fault)
 {
+    if (fault->vector == X86_FAULT_NESTED) {
+        x86_inject_gp(vcpu);
+        return;
+    }
     if (fault->vector == VECTOR_PF) {
         x86_write(vcpu, X86_FIELD_CR2, fault->address);
     }

@@ -127,8 +127,7 @@ static X86Next handle_string(X86VCpu *vcpu, AxVCpuExit *exit)
         return X86_RESUME;
     }
     if (!access_memory(vcpu, &data, &fault)) {
-        x86_inject_fault(vcpu, &fault);
-        return X86_RESUME;
+        return x86_raise(vcpu, &fault, exit);
     }
     return leave(vcpu, data, exit);
 }

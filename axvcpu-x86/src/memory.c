@@ -313,6 +313,12 @@ static uint64_t user_bit(const X86VCpu *vcpu)
     return x86_cpl(vcpu) == 3 ? PF_USER : 0;
 }
 
+static bool nested_fault(uint64_t gpa, MappingFlags right, X86Fault *fault)
+{
+    *fault = (X86Fault){.vector = X86_FAULT_NESTED, .error_code = right, .address = gpa};
+    return false;
+}
+
 bool x86_read_memory(const X86VCpu *vcpu, uint64_t linear, uint64_t access, void *out, size_t size,
                      X86Fault *fault)
 {
@@ -327,11 +333,10 @@ bool x86_read_memory(const X86VCpu *vcpu, uint64_t linear, uint64_t access, void
             return false;
         }
         memory = x86_ept_lookup(vcpu, gpa, AX_MAP_READ);
-        if (memory != NULL) {
-            memcpy(bytes, memory, part);
-        } else {
-            memset(bytes, 0, part);
+        if (memory == NULL) {
+            return nested_fault(gpa, AX_MAP_READ, fault);
         }
+        memcpy(bytes, memory, part);
         bytes += part;
         linear += part;
         size -= part;
@@ -349,30 +354,44 @@ bool x86_translate_data(const X86VCpu *vcpu, uint64_t linear, size_t size, uint6
            (first == size || x86_translate(vcpu, linear + first, access, &gpa[1], fault));
 }
 
-bool x86_may_write(const X86VCpu *vcpu, uint64_t linear, size_t size, X86Fault *fault)
+// Both pages of an access that lies across two.
+static bool find_writable(const X86VCpu *vcpu, uint64_t linear, size_t size, void **memory,
+                          X86Fault *fault)
 {
-    uint64_t gpa[2];
-
-    return x86_translate_data(vcpu, linear, size, PF_WRITE, gpa, fault);
-}
-
-// Both pages of an access that lies across two are looked at before the first byte is written.
-bool x86_write_memory(X86VCpu *vcpu, uint64_t linear, const void *data, size_t size,
-                      X86Fault *fault)
-{
-    const size_t first = to_page_end(linear, size);
+    const unsigned pages = to_page_end(linear, size) != size ? 2 : 1;
     uint64_t gpa[2];
 
     if (!x86_translate_data(vcpu, linear, size, PF_WRITE, gpa, fault)) {
         return false;
     }
-    for (unsigned i = 0; i < (first != size ? 2u : 1u); i++) {
-        void *memory = x86_ept_lookup(vcpu, gpa[i], AX_MAP_WRITE);
-
-        if (memory != NULL) {
-            memcpy(memory, (const uint8_t *)data + (i == 0 ? 0 : first),
-                   i == 0 ? first : size - first);
+    for (unsigned i = 0; i < pages; i++) {
+        memory[i] = x86_ept_lookup(vcpu, gpa[i], AX_MAP_WRITE);
+        if (memory[i] == NULL) {
+            return nested_fault(gpa[i], AX_MAP_WRITE, fault);
         }
+    }
+    return true;
+}
+
+bool x86_may_write(const X86VCpu *vcpu, uint64_t linear, size_t size, X86Fault *fault)
+{
+    void *memory[2];
+
+    return find_writable(vcpu, linear, size, memory, fault);
+}
+
+bool x86_write_memory(X86VCpu *vcpu, uint64_t linear, const void *data, size_t size,
+                      X86Fault *fault)
+{
+    const size_t first = to_page_end(linear, size);
+    void *memory[2];
+
+    if (!find_writable(vcpu, linear, size, memory, fault)) {
+        return false;
+    }
+    memcpy(memory[0], data, first);
+    if (first != size) {
+        memcpy(memory[1], (const uint8_t *)data + first, size - first);
     }
     return true;
 }

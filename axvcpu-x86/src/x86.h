@@ -118,8 +118,9 @@ X86Next x86_handle_io(X86VCpu *vcpu, AxVCpuExit *exit);
 AxError x86_complete_io(X86VCpu *vcpu, const AxVCpuExit *exit, uint64_t value);
 
 // ---- memory.c: the guest's own translation and memory ----
+#define X86_FAULT_NESTED 0xffu // no memory with the right `error_code` at guest-physical `address`
 typedef struct X86Fault {
-    uint8_t vector; // VECTOR_PF, or VECTOR_GP for an address that is none
+    uint8_t vector; // VECTOR_PF, VECTOR_GP for an address that is none, or X86_FAULT_NESTED
     uint32_t error_code;
     uint64_t address;
 } X86Fault;
@@ -128,8 +129,7 @@ bool x86_is_canonical(uint64_t linear); // of 48 bits
 // guest's own access would meet.
 bool x86_translate(const X86VCpu *vcpu, uint64_t linear, uint64_t access, uint64_t *gpa,
                    X86Fault *fault);
-// Copies as the guest would at its CPL. A page without memory behind it reads as zeros, and writes
-// to it are lost. At most a page.
+// Copies as the guest would at its CPL, at most a page. Nothing is written when the copy fails.
 bool x86_read_memory(const X86VCpu *vcpu, uint64_t linear, uint64_t access, void *out, size_t size,
                      X86Fault *fault);
 bool x86_write_memory(X86VCpu *vcpu, uint64_t linear, const void *data, size_t size,
@@ -146,6 +146,8 @@ uint64_t x86_segment_base(const X86VCpu *vcpu, unsigned segment);
 
 // ---- abort.c: nested page faults, MMIO ----
 X86Next x86_handle_nested_fault(X86VCpu *vcpu, AxVCpuExit *exit);
+// What stands in the way of an instruction before its first access: for the guest, or for the host.
+X86Next x86_raise(X86VCpu *vcpu, const X86Fault *fault, AxVCpuExit *exit);
 // X86_DUE_MMIO, before events change anything: fills *exit.
 X86Next x86_resume_mmio(X86VCpu *vcpu, AxVCpuExit *exit);
 AxError x86_complete_mmio(X86VCpu *vcpu, const AxVCpuExit *exit, uint64_t value);

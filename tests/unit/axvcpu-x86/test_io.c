@@ -178,7 +178,7 @@ static void indices_of_16_bits_wrap(void **state)
 
     (void)state;
     set_mode(MODE_16);
-    x86_write(&f.vcpu, X86_FIELD_ES_BASE, 0);
+    x86_write(&f.vcpu, X86_FIELD_ES_BASE, (uint32_t)(CODE_PAGE - 0xffff));
     put_code(MODE_16, code, sizeof(code));
     f.vcpu.regs.gpr[RDI] = REST | 0xffff;
     f.vcpu.regs.gpr[RCX] = 7;
@@ -230,6 +230,52 @@ static void a_missing_page_is_told_before_the_device_is_asked(void **state)
     assert_page_fault(CODE_PAGE + 0x2400, 0);
 }
 
+// The host maps it, and the instruction begins anew; or it knows of a device there, and gives up.
+static void where_no_memory_is_the_host_is_told_before_the_device(void **state)
+{
+    static const uint8_t ins[] = {0xf3, 0x6d};
+    static const uint8_t outs[] = {0xf3, 0x6f};
+
+    (void)state;
+    set_mode(MODE_32);
+    f.vcpu.regs.gpr[RCX] = 3;
+    for (unsigned segment = 0; segment < 6; segment++) {
+        x86_write(&f.vcpu, X86_FIELD_ES_BASE + 4 * segment,
+                  segment == 1 ? CODE_PAGE + 0x200 : HOLE);
+    }
+    put_code(MODE_32, ins, sizeof(ins));
+    assert_int_equal(run_string(IOIO_IN | IOIO_REP | 0x40), AX_EXIT_NESTED_PAGE_FAULT);
+    assert_int_equal(f.exit.page_fault.addr.value, HOLE);
+    assert_int_equal(f.exit.page_fault.access, AX_MAP_WRITE);
+    assert_false(f.exit.page_fault.permission);
+    put_code(MODE_32, outs, sizeof(outs));
+    assert_int_equal(run_string(IOIO_REP | 0x40), AX_EXIT_NESTED_PAGE_FAULT);
+    assert_int_equal(f.exit.page_fault.access, AX_MAP_READ);
+    assert_int_equal(f.vcpu.regs.rip, 0);
+    assert_int_equal(f.vcpu.regs.gpr[RCX], 3);
+    f.leaves[CODE_PAGE / 4096 + 1] = x86_ept_format()->make_leaf(fixture_frame(&f), AX_MAP_READ, 0);
+    x86_write(&f.vcpu, X86_FIELD_ES_BASE, CODE_PAGE + 4096);
+    put_code(MODE_32, ins, sizeof(ins));
+    assert_int_equal(run_string(IOIO_IN | IOIO_REP | 0x40), AX_EXIT_NESTED_PAGE_FAULT);
+    assert_true(f.exit.page_fault.permission);
+}
+
+static void memory_that_goes_meanwhile_is_a_fault_at_the_completion(void **state)
+{
+    static const uint8_t ins[] = {0x6d};
+
+    (void)state;
+    set_mode(MODE_32);
+    put_code(MODE_32, ins, sizeof(ins));
+    assert_int_equal(run_string(IOIO_IN | 0x40), AX_EXIT_IO_READ);
+    f.leaves[CODE_PAGE / 4096] = 0;
+    f.root.flushes++;
+    assert_int_equal(x86_complete_read(&f.vcpu, &f.exit, 1), AX_OK);
+    (void)fixture_run_halt(&f);
+    assert_int_equal(scripted.event_seen & 0xff, VECTOR_GP);
+    assert_int_equal(f.vcpu.regs.gpr[RDI], 0);
+}
+
 static void a_page_that_goes_meanwhile_is_a_fault_at_the_completion(void **state)
 {
     static const uint8_t ins[] = {0x6d};
@@ -265,6 +311,8 @@ int main(void)
         ON_BOTH(a_count_of_zero_does_nothing),
         ON_BOTH(indices_of_16_bits_wrap),
         ON_BOTH(a_missing_page_is_told_before_the_device_is_asked),
+        ON_BOTH(where_no_memory_is_the_host_is_told_before_the_device),
+        ON_BOTH(memory_that_goes_meanwhile_is_a_fault_at_the_completion),
         ON_BOTH(a_page_that_goes_meanwhile_is_a_fault_at_the_completion),
         ON_BOTH(a_width_that_no_port_has_is_unhandled),
     };

@@ -560,16 +560,31 @@ static void a_read_across_two_pages_takes_each_from_its_own(void **state)
     assert_int_equal(fault.address, CODE_PAGE + 4096);
 }
 
-static void where_nothing_is_reads_zeros_and_writes_are_lost(void **state)
+static void assert_nested_fault(const X86Fault *fault, uint64_t gpa, MappingFlags right)
+{
+    assert_int_equal(fault->vector, X86_FAULT_NESTED);
+    assert_int_equal(fault->address, gpa);
+    assert_int_equal(fault->error_code, right);
+}
+
+static void where_no_memory_is_the_host_is_told(void **state)
 {
     uint32_t value = UINT32_MAX;
     X86Fault fault;
 
     (void)state;
     x86_write(&f.vcpu, X86_FIELD_CR0, CR0_PE | CR0_ET);
-    assert_true(x86_write_memory(&f.vcpu, HOLE, &value, 4, &fault));
-    assert_true(x86_read_memory(&f.vcpu, HOLE, 0, &value, 4, &fault));
-    assert_int_equal(value, 0);
+    assert_false(x86_write_memory(&f.vcpu, HOLE + 8, &value, 4, &fault));
+    assert_nested_fault(&fault, HOLE + 8, AX_MAP_WRITE);
+    assert_false(x86_may_write(&f.vcpu, HOLE + 8, 4, &fault));
+    assert_nested_fault(&fault, HOLE + 8, AX_MAP_WRITE);
+    assert_false(x86_read_memory(&f.vcpu, HOLE + 8, 0, &value, 4, &fault));
+    assert_nested_fault(&fault, HOLE + 8, AX_MAP_READ);
+    assert_int_equal(value, UINT32_MAX);
+    // The second page of two: the first is not touched.
+    assert_false(x86_write_memory(&f.vcpu, CODE_PAGE + 4094, &value, 4, &fault));
+    assert_nested_fault(&fault, CODE_PAGE + 4096, AX_MAP_WRITE);
+    assert_int_equal(f.code[4094], 0);
 }
 
 static void a_user_needs_the_right_of_users(void **state)
@@ -635,7 +650,7 @@ int main(void)
         ON_BOTH(flags_of_a_table_that_the_guest_cannot_write_stay),
         ON_BOTH(a_write_across_two_pages_is_all_or_nothing),
         ON_BOTH(a_read_across_two_pages_takes_each_from_its_own),
-        ON_BOTH(where_nothing_is_reads_zeros_and_writes_are_lost),
+        ON_BOTH(where_no_memory_is_the_host_is_told),
         ON_BOTH(a_user_needs_the_right_of_users),
         ON_BOTH(a_fetch_ends_where_the_code_does),
         ON_BOTH(in_64_bit_mode_only_fs_and_gs_have_a_base),

@@ -230,6 +230,19 @@ static void cmps_compares_memory_with_a_device(void **state)
     }
 }
 
+static void cmps_of_two_devices_is_a_nested_page_fault(void **state)
+{
+    static const uint8_t code[] = {0x66, 0xa7};
+
+    (void)state;
+    f.vcpu.regs.gpr[RSI] = HOLE + 4;
+    f.vcpu.regs.gpr[RDI] = HOLE + 0x1000;
+    assert_int_equal(execute(code, sizeof(code), HOLE + 4, false), AX_EXIT_NESTED_PAGE_FAULT);
+    assert_int_equal(access_count, 0);
+    assert_int_equal(f.exit.page_fault.addr.value, HOLE + 0x1000);
+    assert_int_equal(f.exit.page_fault.access, AX_MAP_READ);
+}
+
 static void movs_goes_from_a_device_to_another(void **state)
 {
     static const uint8_t code[] = {0xf3, 0xa5};
@@ -563,6 +576,7 @@ int main(void)
         ON_BOTH(lods_loads_the_accumulator),
         ON_BOTH(scas_ends_with_what_it_finds),
         ON_BOTH(cmps_compares_memory_with_a_device),
+        ON_BOTH(cmps_of_two_devices_is_a_nested_page_fault),
         ON_BOTH(movs_goes_from_a_device_to_another),
         ON_BOTH(movs_reads_a_device_into_memory_across_two_pages),
         ON_BOTH(push_copies_to_the_stack),
