@@ -20,6 +20,8 @@
 #define PAE_RESERVED         UINT64_C(0x7ff0000000000000)
 #define PAE_POINTER_RESERVED (ENTRY_NX | UINT64_C(0x1c6)) // QEMU sets the accessed flag, bit 5
 #define PSE36_RESERVED       X86_BIT(21)
+#define PSE36_FRAME          UINT64_C(0x1fe000) // bits 39:32 of the frame
+#define PSE36_SHIFT          19
 #define LARGE_DEFINED        UINT64_C(0x1fff) // below the frame: flags, and PAT in bit 12
 
 #define CANONICAL_BITS 47u
@@ -37,6 +39,8 @@ typedef struct Walk {
     uint64_t root;
     bool has_rights_at_top; // not the four pointers of PAE
     bool nx;
+    uint8_t large_levels; // a bit for each at which entries may map pages, but for level 0
+    uint64_t reserved;    // in each entry, or of 4 bytes in those of large pages
 } Walk;
 
 // The entries that a walk went by, from `last` up, and where that leads.
@@ -49,19 +53,39 @@ typedef struct Path {
     uint64_t gpa;
 } Path;
 
+#define LARGE_AT(level) (1u << (level))
+
 static Walk walk_of(const X86VCpu *vcpu)
 {
+    const X86Features *features = &vcpu->percpu->features;
+    const uint64_t beyond = UINT64_MAX << features->physical_bits;
     const uint64_t cr3 = x86_read(vcpu, X86_FIELD_CR3);
     const uint64_t efer = x86_read(vcpu, X86_FIELD_EFER);
-    const bool nx = (efer & EFER_NXE) != 0;
+    Walk walk = {.index_bits = 9,
+                 .entry_size = 8,
+                 .nx = (efer & EFER_NXE) != 0,
+                 .large_levels = LARGE_AT(1),
+                 .reserved = (ENTRY_ADDR & beyond) | ((efer & EFER_NXE) != 0 ? 0 : ENTRY_NX)};
 
     if ((efer & EFER_LMA) != 0) {
-        return (Walk){4, 9, 8, cr3 & ENTRY_ADDR, true, nx};
+        walk.levels = 4;
+        walk.root = cr3 & ENTRY_ADDR;
+        walk.has_rights_at_top = true;
+        walk.large_levels |= features->has_1g_pages ? LARGE_AT(2) : 0;
+    } else if ((x86_read(vcpu, X86_FIELD_CR4) & CR4_PAE) != 0) {
+        walk.levels = 3;
+        walk.root = cr3 & CR3_PAE;
+        walk.reserved |= PAE_RESERVED;
+    } else {
+        walk.levels = 2;
+        walk.root = cr3 & UINT32_MAX & ENTRY_ADDR;
+        walk.has_rights_at_top = true;
+        walk.index_bits = 10;
+        walk.entry_size = 4;
+        walk.large_levels = (x86_read(vcpu, X86_FIELD_CR4) & CR4_PSE) != 0 ? LARGE_AT(1) : 0;
+        walk.reserved = PSE36_RESERVED | (PSE36_FRAME & beyond >> PSE36_SHIFT);
     }
-    if ((x86_read(vcpu, X86_FIELD_CR4) & CR4_PAE) != 0) {
-        return (Walk){3, 9, 8, cr3 & CR3_PAE, false, nx};
-    }
-    return (Walk){2, 10, 4, cr3 & UINT32_MAX & ENTRY_ADDR, true, nx};
+    return walk;
 }
 
 static bool read_entry(const X86VCpu *vcpu, const Walk *walk, uint64_t gpa, uint64_t *entry)
@@ -82,17 +106,9 @@ static bool read_entry(const X86VCpu *vcpu, const Walk *walk, uint64_t gpa, uint
     return true;
 }
 
-static bool may_be_large(const X86VCpu *vcpu, const Walk *walk, unsigned level)
+static bool is_large(const Walk *walk, unsigned level, uint64_t entry)
 {
-    if (walk->entry_size == 4) {
-        return level == 1 && (x86_read(vcpu, X86_FIELD_CR4) & CR4_PSE) != 0;
-    }
-    return level == 1 || (level == 2 && walk->levels == 4 && vcpu->percpu->features.has_1g_pages);
-}
-
-static bool is_large(const X86VCpu *vcpu, const Walk *walk, unsigned level, uint64_t entry)
-{
-    return level != 0 && (entry & ENTRY_PS) != 0 && may_be_large(vcpu, walk, level);
+    return (entry & ENTRY_PS) != 0 && (walk->large_levels & LARGE_AT(level)) != 0;
 }
 
 // Bits of a large page's frame; those of PSE-36 are above bit 31.
@@ -101,41 +117,25 @@ static uint64_t frame_of(const Walk *walk, uint64_t entry, unsigned shift)
     const uint64_t mask = (UINT64_C(1) << shift) - 1;
 
     if (walk->entry_size == 4 && shift != 12) {
-        return (entry & UINT64_C(0xffc00000)) | (entry >> 13 & 0xff) << 32;
+        return (entry & UINT64_C(0xffc00000)) | (entry & PSE36_FRAME) << PSE36_SHIFT;
     }
     return entry & ENTRY_ADDR & ~mask;
 }
 
 // ---- reserved bits ----
 
-static bool has_nx(const X86VCpu *vcpu)
-{
-    return (x86_read(vcpu, X86_FIELD_EFER) & EFER_NXE) != 0;
-}
-
 static uint64_t reserved_bits(const Walk *walk, unsigned level, bool large)
 {
-    uint64_t bits = (walk->nx ? 0 : ENTRY_NX) | (walk->levels == 3 ? PAE_RESERVED : 0);
-
     if (walk->entry_size == 4) {
-        return large ? PSE36_RESERVED : 0;
+        return large ? walk->reserved : 0;
     }
     if (large) {
-        return bits | (((UINT64_C(1) << (12 + 9 * level)) - 1) & ~LARGE_DEFINED);
+        return walk->reserved | (((UINT64_C(1) << (12 + 9 * level)) - 1) & ~LARGE_DEFINED);
     }
     if (walk->levels == 3 && level == 2) {
-        return bits | PAE_POINTER_RESERVED;
+        return walk->reserved | PAE_POINTER_RESERVED;
     }
-    return bits | (level >= 2 ? ENTRY_PS : 0);
-}
-
-static bool is_reserved(const X86VCpu *vcpu, const Walk *walk, unsigned level, uint64_t entry)
-{
-    const bool large = is_large(vcpu, walk, level, entry);
-    const uint64_t frame = frame_of(walk, entry, large ? 12 + walk->index_bits * level : 12);
-
-    return (entry & reserved_bits(walk, level, large)) != 0 ||
-           frame >> vcpu->percpu->features.physical_bits != 0;
+    return walk->reserved | (level >= 2 ? ENTRY_PS : 0);
 }
 
 // ---- rights ----
@@ -145,9 +145,9 @@ static bool has_cr4(const X86VCpu *vcpu, uint64_t bit)
     return (x86_read(vcpu, X86_FIELD_CR4) & bit) != 0;
 }
 
-static uint64_t fault_bits(const X86VCpu *vcpu, uint64_t access)
+static uint64_t fault_bits(const X86VCpu *vcpu, const Walk *walk, uint64_t access)
 {
-    const bool tells_fetches = (has_nx(vcpu) && has_cr4(vcpu, CR4_PAE)) || has_cr4(vcpu, CR4_SMEP);
+    const bool tells_fetches = (walk->nx && has_cr4(vcpu, CR4_PAE)) || has_cr4(vcpu, CR4_SMEP);
 
     return access & (PF_WRITE | PF_USER | (tells_fetches ? PF_FETCH : 0));
 }
@@ -176,15 +176,14 @@ static bool is_allowed(const X86VCpu *vcpu, uint64_t rights, bool no_execute, ui
     return (access & PF_FETCH) == 0 || !no_execute;
 }
 
-static bool page_fault(const X86VCpu *vcpu, uint64_t linear, uint64_t access, uint64_t why,
-                       X86Fault *fault)
+static X86_RARE void page_fault(const X86VCpu *vcpu, const Walk *walk, uint64_t linear,
+                                uint64_t access, uint64_t why, X86Fault *fault)
 {
     *fault = (X86Fault){
         .vector = VECTOR_PF,
-        .error_code = (uint32_t)(fault_bits(vcpu, access) | why),
+        .error_code = (uint32_t)(fault_bits(vcpu, walk, access) | why),
         .address = linear,
     };
-    return false;
 }
 
 bool x86_is_canonical(uint64_t linear)
@@ -204,12 +203,16 @@ static bool find_path(const X86VCpu *vcpu, const Walk *walk, uint64_t linear, ui
         const uint64_t index = linear >> shift & ((UINT64_C(1) << walk->index_bits) - 1);
         const uint64_t gpa = table + index * walk->entry_size;
         uint64_t entry;
+        bool large;
 
         if (!read_entry(vcpu, walk, gpa, &entry) || (entry & ENTRY_P) == 0) {
-            return page_fault(vcpu, linear, access, 0, fault);
+            page_fault(vcpu, walk, linear, access, 0, fault);
+            return false;
         }
-        if (is_reserved(vcpu, walk, level, entry)) {
-            return page_fault(vcpu, linear, access, PF_PRESENT | PF_RESERVED, fault);
+        large = is_large(walk, level, entry);
+        if ((entry & reserved_bits(walk, level, large)) != 0) {
+            page_fault(vcpu, walk, linear, access, PF_PRESENT | PF_RESERVED, fault);
+            return false;
         }
         path->entries[level].gpa = gpa;
         path->entries[level].value = entry;
@@ -217,15 +220,19 @@ static bool find_path(const X86VCpu *vcpu, const Walk *walk, uint64_t linear, ui
             rights &= entry;
             no_execute = no_execute || (entry & ENTRY_NX) != 0;
         }
-        if (level == 0 || is_large(vcpu, walk, level, entry)) {
+        if (level == 0 || large) {
             path->last = level;
             path->gpa = frame_of(walk, entry, shift) | (linear & ((UINT64_C(1) << shift) - 1));
-            return is_allowed(vcpu, rights, no_execute, access) ||
-                   page_fault(vcpu, linear, access, PF_PRESENT, fault);
+            if (is_allowed(vcpu, rights, no_execute, access)) {
+                return true;
+            }
+            page_fault(vcpu, walk, linear, access, PF_PRESENT, fault);
+            return false;
         }
         table = entry & ENTRY_ADDR;
     }
-    return page_fault(vcpu, linear, access, 0, fault);
+    page_fault(vcpu, walk, linear, access, 0, fault);
+    return false;
 }
 
 // ---- accessed and dirty flags (4.8) ----
@@ -280,13 +287,14 @@ static bool walk_tables(const X86VCpu *vcpu, uint64_t linear, uint64_t access, u
             return true;
         }
     }
-    return page_fault(vcpu, linear, access, 0, fault);
+    page_fault(vcpu, &walk, linear, access, 0, fault);
+    return false;
 }
 
-bool x86_translate(const X86VCpu *vcpu, uint64_t linear, uint64_t access, uint64_t *gpa,
-                   X86Fault *fault)
+static bool translate(const X86VCpu *vcpu, bool is_64bit, uint64_t linear, uint64_t access,
+                      uint64_t *gpa, X86Fault *fault)
 {
-    if (!x86_is_64bit(vcpu)) {
+    if (!is_64bit) {
         linear &= UINT32_MAX;
     } else if (!x86_is_canonical(linear)) {
         *fault = (X86Fault){.vector = VECTOR_GP};
@@ -297,6 +305,12 @@ bool x86_translate(const X86VCpu *vcpu, uint64_t linear, uint64_t access, uint64
         return true;
     }
     return walk_tables(vcpu, linear, access, gpa, fault);
+}
+
+bool x86_translate(const X86VCpu *vcpu, uint64_t linear, uint64_t access, uint64_t *gpa,
+                   X86Fault *fault)
+{
+    return translate(vcpu, x86_is_64bit(vcpu), linear, access, gpa, fault);
 }
 
 // ---- copies ----
@@ -319,17 +333,18 @@ static bool nested_fault(uint64_t gpa, MappingFlags right, X86Fault *fault)
     return false;
 }
 
-bool x86_read_memory(const X86VCpu *vcpu, uint64_t linear, uint64_t access, void *out, size_t size,
-                     X86Fault *fault)
+static bool read_pages(const X86VCpu *vcpu, bool is_64bit, uint64_t linear, uint64_t access,
+                       void *out, size_t size, X86Fault *fault)
 {
     uint8_t *bytes = out;
 
+    access |= user_bit(vcpu);
     while (size != 0) {
         const size_t part = to_page_end(linear, size);
         const void *memory;
         uint64_t gpa;
 
-        if (!x86_translate(vcpu, linear, access | user_bit(vcpu), &gpa, fault)) {
+        if (!translate(vcpu, is_64bit, linear, access, &gpa, fault)) {
             return false;
         }
         memory = x86_ept_lookup(vcpu, gpa, AX_MAP_READ);
@@ -342,6 +357,12 @@ bool x86_read_memory(const X86VCpu *vcpu, uint64_t linear, uint64_t access, void
         size -= part;
     }
     return true;
+}
+
+bool x86_read_memory(const X86VCpu *vcpu, uint64_t linear, uint64_t access, void *out, size_t size,
+                     X86Fault *fault)
+{
+    return read_pages(vcpu, x86_is_64bit(vcpu), linear, access, out, size, fault);
 }
 
 bool x86_translate_data(const X86VCpu *vcpu, uint64_t linear, size_t size, uint64_t access,
@@ -414,16 +435,18 @@ uint64_t x86_segment_base(const X86VCpu *vcpu, unsigned segment)
 
 size_t x86_fetch(const X86VCpu *vcpu, uint8_t *bytes)
 {
-    const uint64_t linear = x86_segment_base(vcpu, 1) + vcpu->regs.rip;
+    const bool is_64bit = x86_is_64bit(vcpu);
+    const uint64_t base = is_64bit ? 0 : x86_read(vcpu, X86_FIELD_CS_BASE);
+    const uint64_t linear = base + vcpu->regs.rip;
     const size_t most = 15;
     const size_t first = to_page_end(linear, most);
     X86Fault fault;
 
-    if (!x86_read_memory(vcpu, linear, PF_FETCH, bytes, first, &fault)) {
+    if (!read_pages(vcpu, is_64bit, linear, PF_FETCH, bytes, first, &fault)) {
         return 0;
     }
-    if (first == most ||
-        !x86_read_memory(vcpu, linear + first, PF_FETCH, bytes + first, most - first, &fault)) {
+    if (first == most || !read_pages(vcpu, is_64bit, linear + first, PF_FETCH, bytes + first,
+                                     most - first, &fault)) {
         return first;
     }
     return most;
