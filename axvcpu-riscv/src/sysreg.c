@@ -179,18 +179,12 @@ static RISCVNext handle_wait(RISCVVCpu *vcpu, AxVCpuExitReason reason, AxVCpuExi
     return RISCV_EXIT;
 }
 
-// stval may be 0 instead of the instruction.
-static bool find_instruction(RISCVVCpu *vcpu)
+// stval may be 0, and with QEMU 7.2 the instruction of another guest.
+RISCVNext riscv_handle_virtual_instruction(RISCVVCpu *vcpu, AxVCpuExit *exit)
 {
     unsigned size;
 
-    vcpu->instruction = (uint32_t)vcpu->trap.tval;
-    return vcpu->instruction != 0 || riscv_fetch_instruction(vcpu, &vcpu->instruction, &size);
-}
-
-RISCVNext riscv_handle_virtual_instruction(RISCVVCpu *vcpu, AxVCpuExit *exit)
-{
-    if (!find_instruction(vcpu)) {
+    if (!riscv_fetch_instruction(vcpu, &vcpu->instruction, &size)) {
         return RISCV_RESUME; // the guest meets the fault of the fetch itself
     }
     if (vcpu->instruction == INSTRUCTION_WFI && riscv_guest_is_supervisor(vcpu)) {

@@ -96,7 +96,7 @@ static void check_page_fault(const Fixture *f, RISCVNext next)
 static void check_virtual(const Fixture *f, RISCVNext next)
 {
     assert_int_equal(next, RISCV_RESUME);
-    assert_trapped(f, CAUSE_ILLEGAL_INSTRUCTION, FAULT_VA);
+    assert_trapped(f, CAUSE_ILLEGAL_INSTRUCTION, f->code);
     assert_int_equal(f->stats.handled[AX_EXIT_EXCEPTION], 1);
 }
 
@@ -140,7 +140,8 @@ static void exits_to_the_host_are_not_counted_here(void **state)
 {
     Fixture *f = *state;
 
-    f->vcpu.trap.tval = WFI;
+    f->code = WFI;
+    rv_sim.hlvx_hu = fixture_fetch;
     assert_int_equal(handle(f, CAUSE_VIRTUAL_INSTRUCTION), RISCV_EXIT);
     assert_int_equal(handle(f, CAUSE_FETCH_GUEST_PAGE), RISCV_EXIT);
     assert_int_equal(handle(f, CAUSE_ECALL_HS), RISCV_EXIT);

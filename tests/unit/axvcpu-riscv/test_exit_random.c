@@ -28,7 +28,8 @@ static void make_likely(RISCVExitInput *input, unsigned i)
         break;
     case 1:
         input->cause = CAUSE_VIRTUAL_INSTRUCTION;
-        input->tval = (input->tval & 0xffffff80) | 0x73;
+        input->instruction = (input->instruction & 0xffffff80) | 0x73;
+        input->mode &= i % 8 == 1 ? UINT8_MAX : (uint8_t) ~(INPUT_NO_LOW | INPUT_NO_HIGH);
         break;
     case 2:
         input->cause = CAUSE_ECALL_VS;

@@ -53,6 +53,12 @@ static void disable_puts_every_csr_back(void **state)
     }
 }
 
+static bool fetch_wfi(uint64_t va, uint16_t *out)
+{
+    *out = va % 4 == 0 ? 0x0073 : 0x1050;
+    return true;
+}
+
 // A whole life of a vCPU with a run in between leaves nothing behind, either.
 static uint64_t wait(RISCVGuestRegs *regs)
 {
@@ -62,7 +68,6 @@ static uint64_t wait(RISCVGuestRegs *regs)
     }
     rv_sim.reg[RV_REG_SCOUNTEREN] = 1;
     rv_sim.reg[RV_REG_SENVCFG] = 1;
-    rv_sim.reg[RV_REG_STVAL] = 0x10500073; // WFI
     return CAUSE_VIRTUAL_INSTRUCTION;
 }
 
@@ -84,6 +89,7 @@ static void a_life_of_a_vcpu_leaves_every_csr_of_the_host_as_it_was(void **state
     rv_sim.reg[RV_REG_STVEC] = HOST_STVEC;
     rv_sim.reg[RV_REG_VSIE] = 0;
     rv_sim.guest = wait;
+    rv_sim.hlvx_hu = fetch_wfi;
     memcpy(before, rv_sim.reg, sizeof(before));
     assert_int_equal(riscv_percpu_ops.enable(&f.percpu), AX_OK);
     fixture_create_vcpu(&f, &f.vcpu, 0);

@@ -10,7 +10,7 @@
 // What the guest does at its entries, one after the other.
 typedef struct Step {
     uint64_t cause;
-    uint64_t tval;
+    uint64_t tval; // of a virtual instruction: what is at the PC
     void (*act)(RISCVGuestRegs *regs);
 } Step;
 
@@ -50,6 +50,12 @@ static uint64_t run_script(RISCVGuestRegs *regs)
     return step->cause;
 }
 
+static bool fetch_instruction(uint64_t va, uint16_t *out)
+{
+    *out = (uint16_t)(script[entry_count - 1].tval >> (8 * (va - f.vcpu.regs.pc)));
+    return true;
+}
+
 // A host that uses FP and vectors, with interrupts on.
 #define HOST_SSTATUS \
     (SSTATUS_UXL_64 | SSTATUS_SIE | SSTATUS_FS_CLEAN | SSTATUS_VS | SSTATUS_SUM | SSTATUS_MXR)
@@ -60,6 +66,7 @@ static int start(void **state)
     fixture_start_bound(&f);
     entry_count = 0;
     rv_sim.guest = run_script;
+    rv_sim.hlvx_hu = fetch_instruction;
     rv_sim.reg[RV_REG_SSTATUS] = HOST_SSTATUS;
     return 0;
 }
