@@ -548,19 +548,52 @@ static bool is_refused(Vmcb *vmcb)
     return true;
 }
 
+// Whether an interrupt goes as a virtual one, which the guest takes at once, and not by EVENTINJ: QEMU
+// 7.2 may deliver that a second time, behind any instruction that follows. Not when V_IRQ is a window's.
+static bool is_virtual(const X86VCpu *vcpu, const Vmcb *vmcb)
+{
+    return vcpu->event.valid && vcpu->event.type == X86_EVENT_INTERRUPT &&
+           (vmcb->vintr & VINTR_IRQ) == 0 && (vcpu->regs.rflags & RFLAGS_IF) != 0 && !vcpu->shadow;
+}
+
+static void request(Vmcb *vmcb, uint8_t vector)
+{
+    vmcb->vintr |= VINTR_IRQ | VINTR_IGN_TPR | (uint64_t)vector << 32;
+    dirty(vmcb, CLEAN_TPR);
+}
+
+// It still waits when an interrupt of the host came first; with QEMU 7.2 also when its delivery met a
+// fault, and one of nested paging is told there as if the vector were an exception's.
+static void withdraw(X86VCpu *vcpu, Vmcb *vmcb)
+{
+    const bool waits = (vmcb->vintr & VINTR_IRQ) != 0;
+
+    vmcb->vintr &= ~(VINTR_IRQ | VINTR_IGN_TPR | VINTR_VECTOR);
+    dirty(vmcb, CLEAN_TPR);
+    if (waits && vcpu->exit.event.valid && vcpu->exit.event.vector == vcpu->event.vector) {
+        vcpu->exit.event = vcpu->event;
+    } else if (waits) {
+        x86_interrupt_put_back(vcpu, &vcpu->event);
+    }
+}
+
 // EXITINTINFO tells what of the event was not delivered, so that EVENTINJ is used up. QEMU 7.2 leaves
 // it as it was, and flags that no guest can set after CMPXCHG16B.
 static void enter(X86VCpu *vcpu)
 {
     Vmcb *vmcb = vmcb_of(vcpu);
     X86GuestRegs *regs = &vcpu->regs;
+    const bool by_virq = is_virtual(vcpu, vmcb);
 
     vmcb->rax = regs->gpr[RAX];
     vmcb->rsp = regs->gpr[RSP];
     vmcb->rip = regs->rip;
     vmcb->rflags = (regs->rflags & RFLAGS_WRITABLE) | RFLAGS_FIXED;
     vmcb->interrupt_shadow = vcpu->shadow;
-    vmcb->event_inj = event_to(&vcpu->event);
+    vmcb->event_inj = by_virq ? 0 : event_to(&vcpu->event);
+    if (by_virq) {
+        request(vmcb, vcpu->event.vector);
+    }
     if (!is_refused(vmcb)) {
         x86_svm_enter(regs);
     }
@@ -569,10 +602,13 @@ static void enter(X86VCpu *vcpu)
     regs->rip = vmcb->rip;
     regs->rflags = vmcb->rflags;
     vcpu->shadow = (vmcb->interrupt_shadow & 1) != 0;
-    vcpu->event.valid = false;
     vmcb->tlb_control = TLB_CONTROL_NONE;
     vmcb->clean = vcpu->percpu->features.has_clean_bits ? (uint32_t)CLEAN_ALL : 0;
     decode(vcpu, vmcb, &vcpu->exit);
+    if (by_virq) {
+        withdraw(vcpu, vmcb);
+    }
+    vcpu->event.valid = false;
 }
 
 // A virtual interrupt that nothing but RFLAGS.IF and the shadow can hold back, and whose delivery is

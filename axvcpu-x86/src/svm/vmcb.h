@@ -190,6 +190,7 @@ static_assert(sizeof(Vmcb) == 0x1000, "a page");
 #define VINTR_IRQ     X86_BIT(8)
 #define VINTR_IGN_TPR X86_BIT(20)
 #define VINTR_MASKING X86_BIT(24)
+#define VINTR_VECTOR  (UINT64_C(0xff) << 32)
 
 // clean: groups of fields that the processor may take from its own copy.
 #define CLEAN_INTERCEPTS X86_BIT(0)

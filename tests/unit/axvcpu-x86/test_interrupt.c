@@ -90,6 +90,76 @@ static void a_shadow_holds_an_interrupt_back(void **state)
     assert_int_equal(delivered(), EVENT_VALID | 0x45); // HLT ended it
 }
 
+static unsigned times_seen;
+
+// The host's interrupt comes first, but for the last time.
+static void leave_it_waiting(void)
+{
+    times_seen += scripted.event_seen == (EVENT_VALID | 0x45) ? 1 : 0;
+    if (times_seen < 3) {
+        fixture_vmcb(&f)->vintr |= VINTR_IRQ;
+    }
+}
+
+static void a_virtual_interrupt_that_waits_is_requested_again(void **state)
+{
+    (void)state;
+    times_seen = 0;
+    f.irq = 0x40;
+    edge(0x45);
+    scripted.act = leave_it_waiting;
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_int_equal(fixture_run_exit(&f, VMEXIT_INTR, 0, 0, 0), AX_EXIT_EXTERNAL_INTERRUPT);
+        assert_int_equal(times_seen, i);
+        assert_int_equal(x86_interrupt_state(&f.vcpu, 0x45).pending, i < 3);
+        assert_int_equal(x86_interrupt_state(&f.vcpu, 0x45).active, i == 3);
+        assert_int_equal(fixture_vmcb(&f)->vintr & (VINTR_IRQ | VINTR_VECTOR), 0);
+    }
+    assert_int_equal(delivered(), 0);
+}
+
+static void stay_undelivered(void)
+{
+    fixture_vmcb(&f)->vintr |= VINTR_IRQ;
+}
+
+// QEMU calls it an exception in EXITINTINFO.
+static void a_virtual_interrupt_whose_delivery_faults_stays_an_interrupt(void **state)
+{
+    (void)state;
+    edge(0x45);
+    scripted.act = stay_undelivered;
+    assert_int_equal(fixture_run_exit(&f, VMEXIT_NPF, PF_WRITE, HOLE,
+                                      EVENT_VALID | X86_EVENT_EXCEPTION << EVENT_TYPE_SHIFT | 0x45),
+                     AX_EXIT_NESTED_PAGE_FAULT);
+    scripted.act = NULL;
+    assert_int_equal(delivered(), EVENT_VALID | 0x45);
+    assert_int_equal(delivered(), 0);
+}
+
+static void see_eventinj(void)
+{
+    times_seen += scripted.event_seen == (EVENT_VALID | 0x45) &&
+                          (fixture_vmcb(&f)->vintr & VINTR_VECTOR) == 0
+                      ? 1
+                      : 0;
+}
+
+// A delivery that was interrupted goes on while the next one wants a window.
+static void an_interrupt_beside_a_window_goes_by_eventinj(void **state)
+{
+    (void)state;
+    times_seen = 0;
+    edge(0x45);
+    (void)fixture_run_exit(&f, VMEXIT_NPF, PF_WRITE, HOLE, EVENT_VALID | 0x45);
+    edge(0x51);
+    scripted.act = see_eventinj;
+    f.irq = 0x40;
+    (void)fixture_run_exit(&f, VMEXIT_INTR, 0, 0, 0);
+    assert_int_equal(times_seen, 1);
+    assert_true(fixture_has_interrupt_window(&f));
+}
+
 static void only_a_higher_class_interrupts_a_handler(void **state)
 {
     (void)state;
@@ -621,6 +691,9 @@ int main(void)
         ON_BOTH(a_shadow_holds_an_interrupt_back),
         ON_BOTH(only_a_higher_class_interrupts_a_handler),
         ON_BOTH(tpr_holds_back_up_to_its_class),
+        ON_SVM(a_virtual_interrupt_that_waits_is_requested_again),
+        ON_SVM(a_virtual_interrupt_whose_delivery_faults_stays_an_interrupt),
+        ON_SVM(an_interrupt_beside_a_window_goes_by_eventinj),
         ON_SVM(lowering_cr8_lets_an_interrupt_in),
         ON_VMX(lowering_tpr_below_its_threshold_lets_an_interrupt_in),
         ON_BOTH(a_level_comes_back_until_it_is_lowered),

@@ -349,6 +349,11 @@ static void fault_in_delivery(void)
                     context.cr2 == absent + 0x800 - 8 &&
                     context.rip == guest_step_pc(GUEST_LONG) + 3,
                 "#PF while an interrupt is delivered");
+    if (selftest_cpu_is_qemus()) {
+        guest_skip("which is in service", "QEMU's processors deliver it again");
+        let_in();
+        return;
+    }
     GUEST_CHECK(bit_of(LAPIC_ISR, 0x54) && !bit_of(LAPIC_IRR, 0x54), "which is in service");
     end_of_interrupt();
     let_in();
