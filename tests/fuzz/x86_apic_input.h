@@ -87,8 +87,7 @@ static void check_delivery(uint8_t vector)
 static void apic_guest(struct X86GuestRegs *regs, Vmcb *vmcb)
 {
     (void)regs;
-    apic_model.event = vmcb->event_inj;
-    vmcb->event_inj = 0;
+    apic_model.event = x86_sim_take_event(vmcb);
     vmcb->exit_int_info = 0;
     vmcb->exit_code = VMEXIT_HLT;
 }

@@ -86,6 +86,18 @@ void x86_sim_fp_load(const void *area, uint64_t mask)
     memcpy(x86_sim.fp, area, mask != 0 ? X86_SIM_FP : 512);
 }
 
+uint64_t x86_sim_take_event(Vmcb *vmcb)
+{
+    uint64_t event = vmcb->event_inj;
+
+    vmcb->event_inj = 0;
+    if ((vmcb->vintr & VINTR_IRQ) != 0 && (vmcb->intercept_1 & INTERCEPT_VINTR) == 0) {
+        event = EVENT_VALID | (vmcb->vintr & VINTR_VECTOR) >> 32;
+        vmcb->vintr &= ~VINTR_IRQ;
+    }
+    return event;
+}
+
 static bool entry_is_good(const X86GuestRegs *regs, const Vmcb *vmcb)
 {
     return (x86_sim.reg[X86_SIM_EFER] & EFER_SVME) != 0 && x86_sim.reg[X86_SIM_VM_HSAVE_PA] != 0 &&

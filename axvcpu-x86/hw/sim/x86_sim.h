@@ -65,6 +65,9 @@ void x86_sim_reset(void);
 // The entry for `leaf`, which is made when there is none.
 X86CpuidResult *x86_sim_leaf(uint32_t leaf);
 
+// For `guest`: the event that it is given first, as in EVENTINJ; it is no longer there. 0: none.
+uint64_t x86_sim_take_event(struct Vmcb *vmcb);
+
 uint64_t x86_sim_read(X86SimReg reg);
 void x86_sim_write(X86SimReg reg, uint64_t value);
 X86CpuidResult x86_sim_cpuid(uint32_t leaf, uint32_t subleaf);

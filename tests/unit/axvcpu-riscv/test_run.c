@@ -422,6 +422,7 @@ static void without_sstc_the_host_keeps_the_time(void **state)
     fixture_setup_vcpu(&f, &f.vcpu);
     fixture_bind(&f);
     rv_sim.guest = run_script;
+    rv_sim.hlvx_hu = fetch_instruction;
     riscv_timer_set(&f.vcpu, rv_sim.reg[RV_REG_TIME] + 1000);
     run(steps);
     assert_int_equal(f.host.deadline, 100000); // ns: 1000 ticks of 10 MHz

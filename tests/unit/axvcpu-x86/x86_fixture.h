@@ -340,12 +340,7 @@ static inline bool fixture_act(void)
 static inline void fixture_guest(struct X86GuestRegs *regs, Vmcb *vmcb)
 {
     (void)regs;
-    scripted.event_seen = vmcb->event_inj;
-    vmcb->event_inj = 0;
-    if ((vmcb->vintr & VINTR_IRQ) != 0 && (vmcb->intercept_1 & INTERCEPT_VINTR) == 0) {
-        scripted.event_seen = EVENT_VALID | (vmcb->vintr & VINTR_VECTOR) >> 32;
-        vmcb->vintr &= ~VINTR_IRQ;
-    }
+    scripted.event_seen = x86_sim_take_event(vmcb);
     if (fixture_act()) {
         vmcb->exit_code = scripted.code;
         vmcb->exit_info_1 = scripted.info_1;
