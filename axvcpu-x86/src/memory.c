@@ -3,6 +3,7 @@
 // chapter 4).
 #include "x86.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #define ENTRY_P    X86_BIT(0)
@@ -247,11 +248,14 @@ static X86_RARE bool set_flags(const X86VCpu *vcpu, const Walk *walk, uint64_t g
     if (memory == NULL) {
         return true;
     }
-    return walk->entry_size == sizeof(value)
-               ? __atomic_compare_exchange_n((uint64_t *)memory, &value, value | flags, false,
-                                             __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
-               : __atomic_compare_exchange_n((uint32_t *)memory, &half, half | (uint32_t)flags,
-                                             false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    if (walk->entry_size == sizeof(half)) {
+        return atomic_compare_exchange_strong_explicit((_Atomic uint32_t *)memory, &half,
+                                                       half | (uint32_t)flags, memory_order_seq_cst,
+                                                       memory_order_relaxed);
+    }
+    return atomic_compare_exchange_strong_explicit((_Atomic uint64_t *)memory, &value,
+                                                   value | flags, memory_order_seq_cst,
+                                                   memory_order_relaxed);
 }
 
 static bool mark_path(const X86VCpu *vcpu, const Walk *walk, const Path *path, uint64_t access)
