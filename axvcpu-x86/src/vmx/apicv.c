@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The processor's own local APIC for guests (SDM volume 3, chapter 30): in x2APIC mode TPR and EOI are
 // written and most registers read without an exit. A vector that TPR or one in service holds back is
-// delivered when it no longer does; one that RFLAGS.IF holds back waits for its window, see vmx.c. The registers of interrupt.c are the truth while C code runs, the
-// virtual-APIC page is while the guest does.
+// delivered when it no longer does; one that RFLAGS.IF holds back waits for its window, see vmx.c. The
+// registers of interrupt.c are the truth while C code runs, the virtual-APIC page is while the guest
+// does.
 #include "vmx/vmx.h"
 
 #include <string.h>
