@@ -51,17 +51,7 @@ static AxError root_shape(uint8_t gpa_bits, uint8_t *levels, uint8_t *root_frame
 
 AxError aarch64_ept_root_check(const AxEptRoot *root)
 {
-    uint8_t levels;
-    uint8_t frames;
-    const AxError error = root_shape(root->gpa_bits, &levels, &frames);
-
-    if (error != AX_OK) {
-        return error;
-    }
-    if (root->levels != levels || (root->base.value & ~VTTBR_EL2_BADDR & ~UINT64_C(1)) != 0) {
-        return AX_EINVAL;
-    }
-    return root->base.value % (frames * AX_PAGE_SIZE) == 0 ? AX_OK : AX_EALIGN;
+    return axvcpu_ept_root_check(&aarch64_ept_format, root, ~VTTBR_EL2_BADDR & ~UINT64_C(1));
 }
 
 static uint64_t physical_size_code(uint8_t pa_bits)

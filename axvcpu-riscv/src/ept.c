@@ -4,9 +4,9 @@
 #include "riscv.h"
 #include "riscv_regs.h"
 
-#define LEAST_GPA_BITS 13u // two pages
-#define ROOT_FRAMES    4u
-#define PHYSICAL_LIMIT AX_BIT(56)
+#define LEAST_GPA_BITS    13u // two pages
+#define ROOT_FRAMES       4u
+#define PHYSICAL_RESERVED (~(AX_BIT(56) - 1))
 
 // More pages than this are cheaper to flush with all others of the VM.
 #define FLUSH_PAGES_MAX 64u
@@ -37,17 +37,7 @@ static AxError root_shape(uint8_t gpa_bits, uint8_t *levels, uint8_t *root_frame
 
 AxError riscv_ept_root_check(const AxEptRoot *root)
 {
-    uint8_t levels;
-    uint8_t frames;
-    const AxError error = root_shape(root->gpa_bits, &levels, &frames);
-
-    if (error != AX_OK) {
-        return error;
-    }
-    if (root->levels != levels || root->base.value >= PHYSICAL_LIMIT) {
-        return AX_EINVAL;
-    }
-    return root->base.value % (frames * AX_PAGE_SIZE) == 0 ? AX_OK : AX_EALIGN;
+    return axvcpu_ept_root_check(&riscv_ept_format, root, PHYSICAL_RESERVED);
 }
 
 uint64_t riscv_hgatp(const AxEptRoot *root, uint64_t vmid)

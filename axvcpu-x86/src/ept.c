@@ -18,19 +18,9 @@ AxError x86_ept_root_shape(uint8_t gpa_bits, uint8_t *levels, uint8_t *root_fram
     return AX_OK;
 }
 
-AxError x86_ept_root_check(const AxEptRoot *root)
+AxError x86_ept_root_check(const X86VCpu *vcpu, const AxEptRoot *root)
 {
-    uint8_t levels;
-    uint8_t frames;
-    const AxError error = x86_ept_root_shape(root->gpa_bits, &levels, &frames);
-
-    if (error != AX_OK) {
-        return error;
-    }
-    if (root->levels != levels || root->base.value >> x86_physical_bits() != 0) {
-        return AX_EINVAL;
-    }
-    return root->base.value % AX_PAGE_SIZE == 0 ? AX_OK : AX_EALIGN;
+    return axvcpu_ept_root_check(vcpu->vendor->ept, root, UINT64_MAX << x86_physical_bits());
 }
 
 AxEptEntryKind x86_ept_kind(uint64_t entry, uint8_t level, uint64_t present)

@@ -88,7 +88,7 @@ static AxError set_entry(void *arch, GuestPhysAddr entry)
 static AxError set_ept_root(void *arch, AxEptRoot *root)
 {
     X86VCpu *vcpu = arch;
-    const AxError error = x86_ept_root_check(root);
+    const AxError error = x86_ept_root_check(vcpu, root);
 
     if (error == AX_OK) {
         vcpu->ept = root;

@@ -272,7 +272,7 @@ bool x86_set_wall_clock(X86VCpu *vcpu, uint64_t value);
 #define X86_EPT_ADDR UINT64_C(0x000ffffffffff000)
 AxError x86_ept_root_shape(uint8_t gpa_bits, uint8_t *levels, uint8_t *root_frames);
 // AX_EINVAL, AX_EALIGN or AX_ENOTSUP when this processor cannot use `root`.
-AxError x86_ept_root_check(const AxEptRoot *root);
+AxError x86_ept_root_check(const X86VCpu *vcpu, const AxEptRoot *root);
 // present: bits of which an entry that is in use has one at least.
 AxEptEntryKind x86_ept_kind(uint64_t entry, uint8_t level, uint64_t present);
 HostPhysAddr x86_ept_address(uint64_t entry, uint8_t level, AxEptEntryKind kind);

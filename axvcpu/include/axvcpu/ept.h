@@ -74,3 +74,24 @@ typedef struct AxEptFormat {
      */
     void (*flush)(AxEptRoot *root, GuestPhysAddr gpa, uint64_t size);
 } AxEptFormat;
+
+/*
+ * For a backend that is given `root`: whether it has the shape that `format` asks for, its frames are
+ * aligned to their size, and no bit of `reserved` is in their address. AX_ENOTSUP, AX_EINVAL or
+ * AX_EALIGN.
+ */
+static inline AxError axvcpu_ept_root_check(const AxEptFormat *format, const AxEptRoot *root,
+                                            uint64_t reserved)
+{
+    uint8_t levels;
+    uint8_t frames;
+    const AxError error = format->root_shape(root->gpa_bits, &levels, &frames);
+
+    if (error != AX_OK) {
+        return error;
+    }
+    if (root->levels != levels || (root->base.value & reserved) != 0) {
+        return AX_EINVAL;
+    }
+    return root->base.value % (frames * AX_PAGE_SIZE) == 0 ? AX_OK : AX_EALIGN;
+}
