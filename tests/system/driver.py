@@ -15,6 +15,8 @@ import machine
 # The machine that runs the tests may be slow or shared: deadlines are generous, and can be stretched.
 SCALE = float(os.environ.get("AXVM_TIMEOUT_SCALE", "1"))
 TAIL_LINES = 25
+MAX_FAILED_CHECKS = 20
+FAILED_CHECK = re.compile(r"^(?:.*# .*\n)?(?:\[[^]]+\] )?not ok .*(?:\n.*# got .*)?", re.M)
 
 
 class CaseFailed(Exception):
@@ -75,8 +77,9 @@ class Console:
         self._log.close()
 
     def fail(self, why):
-        tail = "\n".join(self.text.splitlines()[-TAIL_LINES:])
-        raise CaseFailed(f"{why}\n{tail}\nall of it: {self.log}")
+        failed = FAILED_CHECK.findall(self.text)[:MAX_FAILED_CHECKS]
+        tail = self.text.splitlines()[-TAIL_LINES:]
+        raise CaseFailed("\n".join([why, *failed, "its end:", *tail, f"all of it: {self.log}"]))
 
     def _fail_at_end(self, wanted):
         status = self.finish()

@@ -23,6 +23,7 @@
 #define APIC_BASE_ENABLE   (UINT64_C(1) << 11)
 #define SVR_ENABLE         (UINT32_C(1) << 8)
 #define LVT_MASKED         (UINT32_C(1) << 16)
+#define LVT_PERIODIC       (UINT32_C(1) << 17)
 #define LVT_DEADLINE       (UINT32_C(2) << 17)
 #define DIVIDE_BY_1        UINT32_C(0xb)
 #define ICR_PENDING        (UINT32_C(1) << 12)
@@ -177,7 +178,7 @@ void apic_init_pcpu(AxPCpuId pcpu, uint64_t id)
         access->write(reg, LVT_MASKED);
     }
     access->write(APIC_DIVIDE, DIVIDE_BY_1);
-    access->write(APIC_LVT_TIMER, VECTOR_TIMER | (has_deadline ? LVT_DEADLINE : 0));
+    access->write(APIC_LVT_TIMER, VECTOR_TIMER | (has_deadline ? LVT_DEADLINE : LVT_PERIODIC));
     cpu_fence();
 }
 

@@ -21,7 +21,7 @@ bool apic_has_deadline(void);
 /* The current count of the timer, which is started with the highest. */
 void apic_timer_start(void);
 uint32_t apic_timer_elapsed(void);
-/* One interrupt: at this time of the TSC, or after so many ticks; 0 switches it off. */
+/* An interrupt at this time of the TSC, or each time so many ticks have passed; 0 switches it off. */
 void apic_arm(uint64_t when);
 
 void apic_end_of_interrupt(void);

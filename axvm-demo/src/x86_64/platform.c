@@ -11,6 +11,7 @@
 #include "layout.h"
 #include "log.h"
 #include "mmu.h"
+#include "quirks.h"
 #include "receive.h"
 #include "scale.h"
 #include "tsc.h"
@@ -170,22 +171,27 @@ uint64_t hal_now_ns(void *ctx)
     return clock_ns(&host_clock, clock_ticks());
 }
 
-// Not 0, which would switch it off.
-static uint64_t timer_ticks(uint64_t deadline_ns)
+static uint64_t ticks_until(uint64_t deadline_ns)
 {
     const uint64_t now = time_now_ns();
 
-    return deadline_ns <= now ? 1 : scale(deadline_ns - now, NS_PER_SECOND, timer_hz) + 1;
+    return deadline_ns <= now ? 0 : scale(deadline_ns - now, NS_PER_SECOND, timer_hz) + 1;
 }
 
+static uint64_t tsc_at(uint64_t deadline_ns)
+{
+    return (scale(deadline_ns, NS_PER_SECOND, clock_hz) + 1) << tsc_shift;
+}
+
+// Without deadlines nothing is armed before the timer's frequency is known.
 void time_arm(uint64_t deadline_ns)
 {
-    if (deadline_ns == UINT64_MAX) {
-        apic_arm(0);
-    } else if (apic_has_deadline()) {
-        apic_arm((scale(deadline_ns, NS_PER_SECOND, clock_hz) + 1) << tsc_shift);
+    const bool never = deadline_ns == UINT64_MAX;
+
+    if (apic_has_deadline()) {
+        apic_arm(never ? 0 : tsc_at(deadline_ns));
     } else {
-        apic_arm(timer_ticks(deadline_ns));
+        apic_arm(quirk_lost_interrupt(never ? UINT64_MAX : ticks_until(deadline_ns), timer_hz));
     }
 }
 
