@@ -8,14 +8,8 @@
     (PSTATE_M | PSTATE_DAIF | PSTATE_BTYPE | PSTATE_SSBS | PSTATE_IL | PSTATE_SS | PSTATE_PAN | \
      PSTATE_UAO | PSTATE_DIT | PSTATE_TCO | PSTATE_NZCV)
 
-// Registers with consecutive numbers, `n` counts from the first. Neither function changes anything
-// when it fails.
-typedef struct Bank {
-    AxRegId first;
-    uint32_t count;
-    AxError (*get)(const Aarch64VCpu *vcpu, uint32_t n, uint64_t *value);
-    AxError (*set)(Aarch64VCpu *vcpu, uint32_t n, uint64_t value);
-} Bank;
+typedef Aarch64VCpu BankVCpu;
+#include <axvcpu/reg_banks.inc>
 
 static AxError get_x(const Aarch64VCpu *vcpu, uint32_t n, uint64_t *value)
 {
@@ -211,28 +205,14 @@ static const Bank banks[] = {
     {AARCH64_REG_ICH_LR(0), AARCH64_LR_MAX, get_lr, set_lr},
 };
 
-static const Bank *find_bank(AxRegId reg)
-{
-    for (size_t i = 0; i < sizeof(banks) / sizeof(banks[0]); i++) {
-        if (reg - banks[i].first < banks[i].count) {
-            return &banks[i];
-        }
-    }
-    return NULL;
-}
-
 AxError aarch64_get_reg(const void *arch, AxRegId reg, uint64_t *value)
 {
-    const Bank *bank = find_bank(reg);
-
-    return bank != NULL ? bank->get(arch, reg - bank->first, value) : AX_ENOENT;
+    return banks_get(BANKS_OF(banks), arch, reg, value);
 }
 
 AxError aarch64_set_reg(void *arch, AxRegId reg, uint64_t value)
 {
-    const Bank *bank = find_bank(reg);
-
-    return bank != NULL ? bank->set(arch, reg - bank->first, value) : AX_ENOENT;
+    return banks_set(BANKS_OF(banks), arch, reg, value);
 }
 
 #define ID_Q(n)     AARCH64_REG_Q_LOW(0) + (n)

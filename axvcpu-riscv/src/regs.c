@@ -8,14 +8,8 @@
 
 #define FCSR_BITS AX_MASK(7, 0) // the rest is reserved
 
-// Registers with consecutive numbers, `n` counts from the first. Neither function changes anything
-// when it fails.
-typedef struct Bank {
-    AxRegId first;
-    uint32_t count;
-    AxError (*get)(const RISCVVCpu *vcpu, uint32_t n, uint64_t *value);
-    AxError (*set)(RISCVVCpu *vcpu, uint32_t n, uint64_t value);
-} Bank;
+typedef RISCVVCpu BankVCpu;
+#include <axvcpu/reg_banks.inc>
 
 static AxError get_x(const RISCVVCpu *vcpu, uint32_t n, uint64_t *value)
 {
@@ -176,28 +170,14 @@ static const Bank banks[] = {
     {RISCV_REG_F(0), 32, get_f, set_f},
 };
 
-static const Bank *find_bank(AxRegId reg)
-{
-    for (size_t i = 0; i < sizeof(banks) / sizeof(banks[0]); i++) {
-        if (reg - banks[i].first < banks[i].count) {
-            return &banks[i];
-        }
-    }
-    return NULL;
-}
-
 AxError riscv_get_reg(const void *arch, AxRegId reg, uint64_t *value)
 {
-    const Bank *bank = find_bank(reg);
-
-    return bank != NULL ? bank->get(arch, reg - bank->first, value) : AX_ENOENT;
+    return banks_get(BANKS_OF(banks), arch, reg, value);
 }
 
 AxError riscv_set_reg(void *arch, AxRegId reg, uint64_t value)
 {
-    const Bank *bank = find_bank(reg);
-
-    return bank != NULL ? bank->set(arch, reg - bank->first, value) : AX_ENOENT;
+    return banks_set(BANKS_OF(banks), arch, reg, value);
 }
 
 #define ID_SYS(reg) RISCV_REG_SYS(RISCV_##reg),

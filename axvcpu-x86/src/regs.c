@@ -2,14 +2,8 @@
 // The register file by number. A snapshot is what reg_ids names; the others are second names.
 #include "x86.h"
 
-// Registers with consecutive numbers, `n` counts from the first. Neither function changes anything
-// when it fails.
-typedef struct Bank {
-    AxRegId first;
-    uint32_t count;
-    AxError (*get)(const X86VCpu *vcpu, uint32_t n, uint64_t *value);
-    AxError (*set)(X86VCpu *vcpu, uint32_t n, uint64_t value);
-} Bank;
+typedef X86VCpu BankVCpu;
+#include <axvcpu/reg_banks.inc>
 
 static AxError get_gpr(const X86VCpu *vcpu, uint32_t n, uint64_t *value)
 {
@@ -305,28 +299,14 @@ static const Bank banks[] = {
     {X86_REG_FP(0), X86_FP_WORDS, x86_fp_get, x86_fp_set},
 };
 
-static const Bank *find_bank(AxRegId reg)
-{
-    for (size_t i = 0; i < sizeof(banks) / sizeof(banks[0]); i++) {
-        if (reg - banks[i].first < banks[i].count) {
-            return &banks[i];
-        }
-    }
-    return NULL;
-}
-
 AxError x86_get_reg(const void *arch, AxRegId reg, uint64_t *value)
 {
-    const Bank *bank = find_bank(reg);
-
-    return bank != NULL ? bank->get(arch, reg - bank->first, value) : AX_ENOENT;
+    return banks_get(BANKS_OF(banks), arch, reg, value);
 }
 
 AxError x86_set_reg(void *arch, AxRegId reg, uint64_t value)
 {
-    const Bank *bank = find_bank(reg);
-
-    return bank != NULL ? bank->set(arch, reg - bank->first, value) : AX_ENOENT;
+    return banks_set(BANKS_OF(banks), arch, reg, value);
 }
 
 #define ID_FIELD(name) X86_REG_FIELD(X86_FIELD_##name),
