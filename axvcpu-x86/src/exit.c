@@ -242,17 +242,6 @@ static X86Next handle_undefined(X86VCpu *vcpu, AxVCpuExit *exit)
     return X86_RESUME;
 }
 
-// By a task gate or a far jump to a TSS: no 64-bit guest has them, and what VMX leaves undone of one
-// (SDM volume 3, 26.4.2) is a task switch in full. The VM ends.
-static X86Next handle_task_switch(X86VCpu *vcpu, AxVCpuExit *exit)
-{
-    const AxVCpuHal *hal = vcpu->env.hal;
-
-    hal->log(hal->ctx, AX_LOG_WARN, "vCPU %u: a hardware task switch is not carried out on VMX",
-             (unsigned)vcpu->env.vcpu_id);
-    return x86_exit_unhandled(vcpu, exit);
-}
-
 // RDPMC of a counter that is not there.
 static X86Next handle_refused(X86VCpu *vcpu, AxVCpuExit *exit)
 {
@@ -283,7 +272,7 @@ static const ExitCause causes[X86_EXIT_KIND_COUNT] = {
     [X86_EXIT_CACHE] = {handle_cache, AX_EXIT_NOTHING},
     [X86_EXIT_UNDEFINED] = {handle_undefined, AX_EXIT_EXCEPTION},
     [X86_EXIT_REFUSED] = {handle_refused, AX_EXIT_EXCEPTION},
-    [X86_EXIT_TASK_SWITCH] = {handle_task_switch, AX_EXIT_UNHANDLED},
+    [X86_EXIT_TASK_SWITCH] = {x86_handle_task_switch, AX_EXIT_NOTHING},
     [X86_EXIT_CONTROL] = {x86_handle_control, AX_EXIT_SYSREG_WRITE},
     [X86_EXIT_APIC_EOI] = {x86_handle_eoi, AX_EXIT_INTERRUPT_END},
 };

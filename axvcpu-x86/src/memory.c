@@ -342,7 +342,6 @@ static bool read_pages(const X86VCpu *vcpu, bool is_64bit, uint64_t linear, uint
 {
     uint8_t *bytes = out;
 
-    access |= user_bit(vcpu);
     while (size != 0) {
         const size_t part = to_page_end(linear, size);
         const void *memory;
@@ -366,27 +365,37 @@ static bool read_pages(const X86VCpu *vcpu, bool is_64bit, uint64_t linear, uint
 bool x86_read_memory(const X86VCpu *vcpu, uint64_t linear, uint64_t access, void *out, size_t size,
                      X86Fault *fault)
 {
-    return read_pages(vcpu, x86_is_64bit(vcpu), linear, access, out, size, fault);
+    return read_pages(vcpu, x86_is_64bit(vcpu), linear, access | user_bit(vcpu), out, size, fault);
+}
+
+bool x86_read_system(const X86VCpu *vcpu, uint64_t linear, void *out, size_t size, X86Fault *fault)
+{
+    return read_pages(vcpu, x86_is_64bit(vcpu), linear, 0, out, size, fault);
+}
+
+static bool translate_pages(const X86VCpu *vcpu, uint64_t linear, size_t size, uint64_t access,
+                            uint64_t *gpa, X86Fault *fault)
+{
+    const size_t first = to_page_end(linear, size);
+
+    return x86_translate(vcpu, linear, access, &gpa[0], fault) &&
+           (first == size || x86_translate(vcpu, linear + first, access, &gpa[1], fault));
 }
 
 bool x86_translate_data(const X86VCpu *vcpu, uint64_t linear, size_t size, uint64_t access,
                         uint64_t *gpa, X86Fault *fault)
 {
-    const size_t first = to_page_end(linear, size);
-
-    access |= user_bit(vcpu);
-    return x86_translate(vcpu, linear, access, &gpa[0], fault) &&
-           (first == size || x86_translate(vcpu, linear + first, access, &gpa[1], fault));
+    return translate_pages(vcpu, linear, size, access | user_bit(vcpu), gpa, fault);
 }
 
 // Both pages of an access that lies across two.
-static bool find_writable(const X86VCpu *vcpu, uint64_t linear, size_t size, void **memory,
-                          X86Fault *fault)
+static bool find_writable(const X86VCpu *vcpu, uint64_t linear, size_t size, uint64_t user,
+                          void **memory, X86Fault *fault)
 {
     const unsigned pages = to_page_end(linear, size) != size ? 2 : 1;
     uint64_t gpa[2];
 
-    if (!x86_translate_data(vcpu, linear, size, PF_WRITE, gpa, fault)) {
+    if (!translate_pages(vcpu, linear, size, PF_WRITE | user, gpa, fault)) {
         return false;
     }
     for (unsigned i = 0; i < pages; i++) {
@@ -402,16 +411,23 @@ bool x86_may_write(const X86VCpu *vcpu, uint64_t linear, size_t size, X86Fault *
 {
     void *memory[2];
 
-    return find_writable(vcpu, linear, size, memory, fault);
+    return find_writable(vcpu, linear, size, user_bit(vcpu), memory, fault);
 }
 
-bool x86_write_memory(X86VCpu *vcpu, uint64_t linear, const void *data, size_t size,
-                      X86Fault *fault)
+bool x86_may_write_system(const X86VCpu *vcpu, uint64_t linear, size_t size, X86Fault *fault)
+{
+    void *memory[2];
+
+    return find_writable(vcpu, linear, size, 0, memory, fault);
+}
+
+static bool write(const X86VCpu *vcpu, uint64_t linear, const void *data, size_t size,
+                  uint64_t user, X86Fault *fault)
 {
     const size_t first = to_page_end(linear, size);
     void *memory[2];
 
-    if (!find_writable(vcpu, linear, size, memory, fault)) {
+    if (!find_writable(vcpu, linear, size, user, memory, fault)) {
         return false;
     }
     memcpy(memory[0], data, first);
@@ -419,6 +435,18 @@ bool x86_write_memory(X86VCpu *vcpu, uint64_t linear, const void *data, size_t s
         memcpy(memory[1], (const uint8_t *)data + first, size - first);
     }
     return true;
+}
+
+bool x86_write_memory(X86VCpu *vcpu, uint64_t linear, const void *data, size_t size,
+                      X86Fault *fault)
+{
+    return write(vcpu, linear, data, size, user_bit(vcpu), fault);
+}
+
+bool x86_write_system(X86VCpu *vcpu, uint64_t linear, const void *data, size_t size,
+                      X86Fault *fault)
+{
+    return write(vcpu, linear, data, size, 0, fault);
 }
 
 // ---- instructions ----
@@ -442,15 +470,16 @@ size_t x86_fetch(const X86VCpu *vcpu, uint8_t *bytes)
     const bool is_64bit = x86_is_64bit(vcpu);
     const uint64_t base = is_64bit ? 0 : x86_read(vcpu, X86_FIELD_CS_BASE);
     const uint64_t linear = base + vcpu->regs.rip;
+    const uint64_t access = PF_FETCH | user_bit(vcpu);
     const size_t most = 15;
     const size_t first = to_page_end(linear, most);
     X86Fault fault;
 
-    if (!read_pages(vcpu, is_64bit, linear, PF_FETCH, bytes, first, &fault)) {
+    if (!read_pages(vcpu, is_64bit, linear, access, bytes, first, &fault)) {
         return 0;
     }
-    if (first == most || !read_pages(vcpu, is_64bit, linear + first, PF_FETCH, bytes + first,
-                                     most - first, &fault)) {
+    if (first == most ||
+        !read_pages(vcpu, is_64bit, linear + first, access, bytes + first, most - first, &fault)) {
         return first;
     }
     return most;

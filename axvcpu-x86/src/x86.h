@@ -104,6 +104,9 @@ static inline void x86_set_edx_eax(X86VCpu *vcpu, uint64_t value)
 // ---- control.c: MOV to CR0 and CR4, as far as they exit ----
 X86Next x86_handle_control(X86VCpu *vcpu, AxVCpuExit *exit);
 
+// ---- task.c: hardware task switches ----
+X86Next x86_handle_task_switch(X86VCpu *vcpu, AxVCpuExit *exit);
+
 // ---- cpuid.c ----
 X86CpuidResult x86_guest_cpuid(const X86VCpu *vcpu, uint32_t leaf, uint32_t subleaf);
 
@@ -120,7 +123,7 @@ AxError x86_complete_io(X86VCpu *vcpu, const AxVCpuExit *exit, uint64_t value);
 // ---- memory.c: the guest's own translation and memory ----
 #define X86_FAULT_NESTED 0xffu // no memory with the right `error_code` at guest-physical `address`
 typedef struct X86Fault {
-    uint8_t vector; // VECTOR_PF, VECTOR_GP for an address that is none, or X86_FAULT_NESTED
+    uint8_t vector; // or X86_FAULT_NESTED
     uint32_t error_code;
     uint64_t address;
 } X86Fault;
@@ -136,6 +139,11 @@ bool x86_write_memory(X86VCpu *vcpu, uint64_t linear, const void *data, size_t s
                       X86Fault *fault);
 // Whether the write would succeed: asked before a device is, which may not be asked twice.
 bool x86_may_write(const X86VCpu *vcpu, uint64_t linear, size_t size, X86Fault *fault);
+// The same for what the processor does by itself, in ring 0 whatever runs: descriptors, task states.
+bool x86_read_system(const X86VCpu *vcpu, uint64_t linear, void *out, size_t size, X86Fault *fault);
+bool x86_write_system(X86VCpu *vcpu, uint64_t linear, const void *data, size_t size,
+                      X86Fault *fault);
+bool x86_may_write_system(const X86VCpu *vcpu, uint64_t linear, size_t size, X86Fault *fault);
 // The guest-physical address of each page of an access, of which the second may be none.
 bool x86_translate_data(const X86VCpu *vcpu, uint64_t linear, size_t size, uint64_t access,
                         uint64_t *gpa, X86Fault *fault);

@@ -56,6 +56,7 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, 
 #define DR6_RESET UINT64_C(0xffff0ff0)
 #define DR6_BREAK UINT64_C(0x200f) // B0 to B3, BD
 #define DR6_BS    X86_BIT(14)
+#define DR6_BT    X86_BIT(15)
 #define DR7_GD    X86_BIT(13)
 #define DR7_RESET UINT64_C(0x400)
 #define DR7_FIXED X86_BIT(10)
@@ -70,10 +71,20 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, 
 #define XCR0_AVX512 (X86_BIT(5) | X86_BIT(6) | X86_BIT(7))
 
 // Attributes of segments, see X86_SEGMENT_FIELDS.
+#define SEGMENT_TYPE            UINT64_C(0x00f)
+#define SEGMENT_ACCESSED        0x1u
+#define SEGMENT_READ_OR_WRITE   UINT64_C(0x002) // code may be read, data written
+#define SEGMENT_CONFORMING      UINT64_C(0x004)
+#define SEGMENT_CODE            UINT64_C(0x008)
+#define SEGMENT_CODE_OR_DATA    UINT64_C(0x010)
 #define SEGMENT_PRESENT         UINT64_C(0x080)
 #define SEGMENT_LONG            UINT64_C(0x200)
 #define SEGMENT_BIG             UINT64_C(0x400)
+#define SEGMENT_GRANULAR        UINT64_C(0x800)
 #define SEGMENT_DPL(attributes) ((unsigned)((attributes) >> 5) & 3)
+#define SEGMENT_FLAT_CODE3      UINT64_C(0xcfb)
+#define SEGMENT_FLAT_DATA3      UINT64_C(0xcf3)
+#define SEGMENT_8086            UINT64_C(0x0f3)
 
 // Exceptions by vector.
 #define VECTOR_DE 0

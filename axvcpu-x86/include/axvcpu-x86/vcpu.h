@@ -98,6 +98,14 @@ typedef enum X86ExitKind {
     X86_EXIT_KIND_COUNT
 } X86ExitKind;
 
+/* What began a task switch, as VMX numbers it. */
+typedef enum X86TaskSource {
+    X86_TASK_CALL,
+    X86_TASK_IRET,
+    X86_TASK_JUMP,
+    X86_TASK_GATE, /* of the IDT */
+} X86TaskSource;
+
 typedef struct X86Exit {
     X86ExitKind kind;
     uint8_t length; /* of the instruction; 0 when it is none */
@@ -121,6 +129,10 @@ typedef struct X86Exit {
             uint8_t number;
             uint64_t value;
         } control;
+        struct {
+            uint16_t selector; /* of the new TSS */
+            X86TaskSource source;
+        } task;
         struct {
             uint8_t vector;
         } eoi;

@@ -471,6 +471,8 @@ typedef enum VmxExitReason {
 
 // of CR_ACCESS
 #define CR_NUMBER(q)       ((unsigned)(q)&0xf)
+#define TASK_SELECTOR(q)   ((uint16_t)(q))
+#define TASK_SOURCE(q)     ((unsigned)((q) >> 30) & 3)
 #define CR_ACCESS(q)       ((unsigned)((q) >> 4) & 3)
 #define CR_REGISTER(q)     ((unsigned)((q) >> 8) & 0xf)
 #define CR_LMSW_SOURCE(q)  ((uint16_t)((q) >> 16))

@@ -403,6 +403,17 @@ static void decode_control(X86VCpu *vcpu, X86Exit *exit)
     exit->control.value = x86_is_64bit(vcpu) ? value : (uint32_t)value;
 }
 
+// One that an exception or an interrupt began has no instruction.
+static void decode_task(X86VCpu *vcpu, X86Exit *exit)
+{
+    (void)vcpu;
+    exit->task.selector = TASK_SELECTOR(exit->info);
+    exit->task.source = (X86TaskSource)TASK_SOURCE(exit->info);
+    if (exit->task.source != X86_TASK_GATE || exit->event.type == X86_EVENT_SOFTWARE) {
+        exit->length = (uint8_t)x86_vmx_read(VMCS_EXIT_INSTRUCTION_LENGTH);
+    }
+}
+
 // Such an exit has not touched DR6.
 static void take_debug(uint64_t info)
 {
@@ -452,7 +463,7 @@ static const Cause causes[VMX_EXIT_REASON_COUNT] = {
     [VMX_EXIT_TRIPLE_FAULT] = {X86_EXIT_SHUTDOWN, false, NULL},
     [VMX_EXIT_INTERRUPT_WINDOW] = {X86_EXIT_INTERRUPT_WINDOW, false, NULL},
     [VMX_EXIT_NMI_WINDOW] = {X86_EXIT_NMI_WINDOW, false, NULL},
-    [VMX_EXIT_TASK_SWITCH] = {X86_EXIT_TASK_SWITCH, false, NULL},
+    [VMX_EXIT_TASK_SWITCH] = {X86_EXIT_TASK_SWITCH, false, decode_task},
     [VMX_EXIT_CPUID] = {X86_EXIT_CPUID, true, NULL},
     [VMX_EXIT_GETSEC] = {X86_EXIT_UNDEFINED, true, NULL},
     [VMX_EXIT_HLT] = {X86_EXIT_HALT, true, NULL},

@@ -220,12 +220,13 @@ host_idt:
     .balign 4
 idt32_pointer:
     .word   32 * 8 - 1
-    .long   idt32
+    .long   guest_legacy_idt
 ivt_pointer:
     .word   32 * 4 - 1
     .long   ivt
     .balign 8
-idt32:                              // interrupt gates of 32 bits; all of .low is below 64 KiB
+    .global guest_legacy_idt
+guest_legacy_idt:                   // interrupt gates of 32 bits; all of .low is below 64 KiB
     .set    vector, 0
     .rept   32
     .word   vectors32 + 16 * vector

@@ -15,6 +15,7 @@ void guest_main(void)
     test_ports();
     test_load_store();
     test_exceptions();
+    test_tasks();
     test_interrupts();
     test_timers();
     test_board();

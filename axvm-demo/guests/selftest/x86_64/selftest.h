@@ -24,6 +24,7 @@ void test_msrs(void);
 void test_ports(void);
 void test_load_store(void);
 void test_exceptions(void);
+void test_tasks(void);
 void test_interrupts(void);
 void test_timers(void);
 void test_board(void);
