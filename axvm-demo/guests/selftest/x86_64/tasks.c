@@ -79,6 +79,7 @@ extern volatile uint64_t guest_legacy_idt[];
 
 static uint64_t gdt[GDT_ENTRIES] __attribute__((aligned(8)));
 static Tss32 peer;
+static Tss32 given; // as it was before the peer left
 static Tss16 small;
 static uint32_t directory[1024] __attribute__((aligned(4096)));
 static uint8_t stack[1024] __attribute__((aligned(16)));
@@ -114,6 +115,7 @@ static void prepare_peer(const void *entry)
         peer.segments[n] = n == CS ? SEL_CODE32 : SEL_DATA;
     }
     peer.segments[GS] = 0;
+    given = peer;
 }
 
 static void prepare_small(void)
@@ -204,19 +206,18 @@ static const Way ways[] = {
 static bool has_peers_registers(const Way *way)
 {
     for (unsigned n = 0; n < 8; n++) {
-        if (task_seen.r[n] != peer.r[n] && !(n == RCX || n == RAX)) {
+        if (task_seen.r[n] != given.r[n]) {
             guest_printf("# register %u is 0x%x\n", n, task_seen.r[n]);
             return false;
         }
     }
-    return task_seen.r[RAX] == 0x01010101 && task_seen.r[RCX] == 0x02020202 &&
-           task_seen.eflags == (PEER_FLAGS | (way->nested ? RFLAGS_NT : 0));
+    return task_seen.eflags == (given.eflags | (way->nested ? RFLAGS_NT : 0));
 }
 
 static bool has_peers_segments(void)
 {
     for (unsigned n = 0; n < SEGMENTS; n++) {
-        if (task_seen.segments[n] != peer.segments[n]) {
+        if (task_seen.segments[n] != given.segments[n]) {
             return false;
         }
     }
