@@ -50,17 +50,22 @@ static const Layout *layout_of(uint64_t type)
     return (type & TYPE_32) != 0 ? &tss32 : &tss16;
 }
 
+static size_t place_of(const Tss *tss, unsigned n)
+{
+    return tss->layout->first + (size_t)n * tss->layout->unit;
+}
+
 static uint32_t get_unit(const Tss *tss, unsigned n)
 {
     uint32_t value = 0;
 
-    memcpy(&value, tss->bytes + tss->layout->first + n * tss->layout->unit, tss->layout->unit);
+    memcpy(&value, tss->bytes + place_of(tss, n), tss->layout->unit);
     return value;
 }
 
 static void put_unit(Tss *tss, unsigned n, uint32_t value, size_t size)
 {
-    memcpy(tss->bytes + tss->layout->first + n * tss->layout->unit, &value, size);
+    memcpy(tss->bytes + place_of(tss, n), &value, size);
 }
 
 static size_t saved_size(const Tss *tss)
