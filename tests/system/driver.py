@@ -38,12 +38,18 @@ class Tap:
         return self._detail
 
 
-class Console:
-    """A running command. `text` is all it printed so far, without carriage returns."""
+def log_path(name, suffix=".log"):
+    machine.LOGS.mkdir(parents=True, exist_ok=True)
+    return machine.LOGS / (re.sub(r"[^\w.-]+", "-", name) + suffix)
 
-    def __init__(self, name, command, timeout, terminal=False):
-        machine.LOGS.mkdir(parents=True, exist_ok=True)
-        self.log = machine.LOGS / (re.sub(r"[^\w.-]+", "-", name) + ".log")
+
+class Console:
+    """A running command. `text` is all it printed so far, without carriage returns; `own_log` what it
+    writes elsewhere about itself."""
+
+    def __init__(self, name, command, timeout, terminal=False, own_log=None):
+        self.log = log_path(name)
+        self._own_log = own_log
         self.text = ""
         self._deadline = time.monotonic() + timeout * SCALE
         self._at = 0
@@ -84,7 +90,13 @@ class Console:
     def _fail_at_end(self, wanted):
         status = self.finish()
         end = f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        self.fail(f"{end} before {wanted} was seen")
+        self.fail(f"{end} before {wanted} was seen{self._triple_fault()}")
+
+    def _triple_fault(self):
+        """A host that ends without a word: what the emulator has logged of it."""
+        text = self._own_log.read_text(errors="replace") if self._own_log and self._own_log.exists() else ""
+        at = text.rfind("Triple fault")
+        return "\n" + "\n".join(text[at:].splitlines()[:TAIL_LINES]) if at >= 0 else ""
 
     def _read(self, why, most=None):
         """Take in more output, waiting `most` seconds; False at its end."""
@@ -146,9 +158,12 @@ class Console:
         return found
 
 
-def emulator(name, arch, image, timeout, bundle=None, **options):
+def emulator(name, arch, image, timeout, bundle=None, extra=(), **options):
     """axvm-demo in the emulator, serial line on a pipe; `options` are those of machine.command()."""
-    return Console(f"{arch}-{name}", machine.command(arch, image, bundle, **options), timeout)
+    own_log = log_path(f"{arch}-{name}", ".resets")
+    words = [*extra, "-d", "cpu_reset", "-D", str(own_log)]
+    return Console(f"{arch}-{name}", machine.command(arch, image, bundle, extra=words, **options), timeout,
+                   own_log=own_log)
 
 
 def scratch(name):
