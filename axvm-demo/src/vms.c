@@ -14,6 +14,7 @@
 // Hypercalls of the guests in guests/ (guests/lib/guest.h).
 #define HYPERCALL_EXIT (MACHINE_HYPERCALLS + 1)
 #define HYPERCALL_NONE (MACHINE_HYPERCALLS + 2)
+#define HYPERCALL_VMS  (MACHINE_HYPERCALLS + 3)
 
 // How long a guest may be silent within a line before the part that is there is shown.
 #define FLUSH_NS UINT64_C(30000000)
@@ -137,6 +138,7 @@ static AxError hypercall(void *ctx, AxVM *vm, AxVCpu *vcpu, uint64_t nr, const u
     switch (nr) {
     case HYPERCALL_EXIT: return exit_call(ctx, args[0]);
     case HYPERCALL_NONE: return AX_OK;
+    case HYPERCALL_VMS: *result = vm_count; return AX_OK;
     default: return AX_ENOTSUP;
     }
 }

@@ -88,9 +88,7 @@ class Console:
         raise CaseFailed("\n".join([why, *failed, "its end:", *tail, f"all of it: {self.log}"]))
 
     def _fail_at_end(self, wanted):
-        status = self.finish()
-        end = f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        self.fail(f"{end} before {wanted} was seen{self._triple_fault()}")
+        self.fail(f"ended with status {self.finish()} before {wanted} was seen{self._triple_fault()}")
 
     def _triple_fault(self):
         """A host that ends without a word: what the emulator has logged of it."""
@@ -147,9 +145,12 @@ class Console:
         while self._read("the end"):
             pass
         try:
-            return self._process.wait(max(0.1, self._deadline - time.monotonic()))
+            status = self._process.wait(max(0.1, self._deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            return self.fail("closed its output but did not end")
+            self.fail("closed its output but did not end")
+        if status < 0:
+            self.fail(f"ended by {signal.Signals(-status).name}")
+        return status
 
     def search(self, pattern):
         found = re.search(pattern, self.text, re.M)

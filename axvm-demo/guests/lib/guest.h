@@ -42,6 +42,7 @@ void guest_main(void);
 // ---- hypercalls of the demo ----
 #define GUEST_HC_EXIT UINT64_C(1) // args: status
 #define GUEST_HC_NONE UINT64_C(2) // answered with 0, for measuring
+#define GUEST_HC_VMS  UINT64_C(3) // answered with the number of VMs, this one included
 
 // ---- fixed places of the machine ----
 #define GUEST_SCRATCH_BASE UINT64_C(0x0a000000) // the scratch device: memory, but each access traps
